@@ -1,0 +1,1 @@
+"""The only room that calls the two APIs. Everything it learns leaves it as fact tables."""

@@ -1,0 +1,1 @@
+"""The Kubernetes API: paged raw lists, decoded straight into rows."""

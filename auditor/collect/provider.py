@@ -1,0 +1,78 @@
+"""Providers: the functions that fill fact tables, each from one call family, with what it may do declared."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from auditor.facts.catalogue import TABLES
+from auditor.facts.ref import Layer
+from auditor.facts.table import Table
+
+
+@dataclass(frozen=True)
+class Provider:
+    """Fills one table.
+
+    Attributes:
+        table: the table's name.
+        source: the API that is asked, as it stands in reports: ``kubernetes``, or the product (``ecs``).
+        layer: the side.
+        permissions: the RAM actions (``ecs:DescribeDisks``) or Kubernetes rights (``list pods``,
+            ``list volumeattachments.storage.k8s.io``) that it uses: no other call is made.
+        needs: the tables that tell it what to ask for, by the names of its further parameters.
+        collect: the function; its first parameter is the client of its side.
+    """
+
+    table: str
+    source: str
+    layer: Layer
+    permissions: tuple[str, ...]
+    needs: tuple[str, ...]
+    collect: Callable[..., Table[Any]]
+
+
+_PROVIDERS: dict[str, Provider] = {}
+
+Collect = Callable[..., Table[Any]]
+
+
+def provides(table: str, *, source: str, layer: Layer, permissions: tuple[str, ...]) -> Callable[[Collect], Collect]:
+    """Register the decorated function as the provider of a table.
+
+    Its first parameter is the client of its side (``KubernetesClient`` or ``CloudClient``), the others are the
+    tables that it needs, by name. It is called only when those are known or partial; it never raises for what
+    an API answers, but returns a table that says so.
+    """
+    if table not in TABLES:
+        raise ValueError(f"{table} is not in auditor.facts.catalogue")
+
+    def register(function: Collect) -> Collect:
+        if table in _PROVIDERS:
+            raise ValueError(f"{table} already has a provider")
+        needs = tuple(inspect.signature(function).parameters)[1:]
+        _PROVIDERS[table] = Provider(table, source, layer, permissions, needs, function)
+        return function
+
+    return register
+
+
+def providers() -> dict[str, Provider]:
+    """Return all providers by table. Imports them, and with them the SDKs, on the first call."""
+    from auditor.collect.alibaba import tables as _alibaba  # noqa: F401, PLC0415 - imported for registration
+    from auditor.collect.kubernetes import tables as _kubernetes  # noqa: F401, PLC0415
+
+    return _PROVIDERS
+
+
+def with_needs(tables: set[str]) -> set[str]:
+    """Return the tables and all that their providers need, directly or not."""
+    known = providers()
+    closed: set[str] = set()
+    todo = list(tables)
+    while todo:
+        name = todo.pop()
+        if name not in closed:
+            closed.add(name)
+            todo += known[name].needs
+    return closed

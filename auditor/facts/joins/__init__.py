@@ -1,0 +1,41 @@
+"""Joins: which object of one table belongs to which of another, across both layers.
+
+A join is asked for by a check like a table, by the name under which it stands in ``JOINS``; its constructor
+names the tables that it joins. A join never guesses: where a table that it needs has a gap, it raises
+:class:`~auditor.facts.table.NotKnown` for just the object in question.
+"""
+
+import types
+from typing import Any
+
+from auditor.facts.joins.nodes import NodeInstances, NodePods
+from auditor.facts.joins.pools import PoolScalingGroups
+from auditor.facts.joins.services import ServiceEndpoints, ServiceLoadBalancers, ServicePaths
+from auditor.facts.joins.volumes import VolumeDisks, VolumeMountTargets, VolumeUsers
+
+JOINS: types.MappingProxyType[str, type[Any]] = types.MappingProxyType(
+    {
+        "node_instances": NodeInstances,
+        "node_pods": NodePods,
+        "pool_scaling_groups": PoolScalingGroups,
+        "service_endpoints": ServiceEndpoints,
+        "service_load_balancers": ServiceLoadBalancers,
+        "service_paths": ServicePaths,
+        "volume_disks": VolumeDisks,
+        "volume_mount_targets": VolumeMountTargets,
+        "volume_users": VolumeUsers,
+    }
+)
+
+__all__ = [
+    "JOINS",
+    "NodeInstances",
+    "NodePods",
+    "PoolScalingGroups",
+    "ServiceEndpoints",
+    "ServiceLoadBalancers",
+    "ServicePaths",
+    "VolumeDisks",
+    "VolumeMountTargets",
+    "VolumeUsers",
+]

@@ -1,0 +1,71 @@
+"""PersistentVolume ↔ disk, ↔ NAS mount target, ↔ the Pods that use it."""
+
+from collections.abc import Sequence
+
+from auditor.facts.cloud.ecs import Disk
+from auditor.facts.cloud.nas import FileSystem, MountTarget
+from auditor.facts.kubernetes.pods import Pod
+from auditor.facts.kubernetes.volumes import PersistentVolume
+from auditor.facts.table import Table, said
+from auditor.facts.text import t
+
+
+class VolumeDisks:
+    """PersistentVolume ↔ disk, by the volume handle."""
+
+    def __init__(self, disks: Table[Disk]) -> None:
+        """Take the disks."""
+        self._disks = disks
+
+    def of(self, volume: PersistentVolume) -> Disk | None:
+        """Return the disk of a volume; None if the volume is no disk, or the disk does not exist."""
+        return self._disks.get(volume.disk_id) if volume.disk_id else None
+
+
+class VolumeMountTargets:
+    """PersistentVolume ↔ NAS file system and mount target, by the server name."""
+
+    def __init__(self, file_systems: Table[FileSystem]) -> None:
+        """Take the file systems, which carry their mount targets."""
+        self._file_systems = file_systems
+
+    def of(self, volume: PersistentVolume) -> tuple[FileSystem | None, MountTarget | None]:
+        """Return the file system and the mount target of a NAS volume; None for what does not exist."""
+        return self.at(volume.nas_server or "")
+
+    def at(self, server: str) -> tuple[FileSystem | None, MountTarget | None]:
+        """Return the file system and the mount target behind a server name."""
+        file_system = self._file_systems.get(file_system_id(server)) if server else None
+        if file_system is None:
+            return None, None
+        targets = said(file_system.mount_targets, "nas", t("the mount targets of file system {id}", id=file_system.id))
+        return file_system, next((target for target in targets if target.domain == server), None)
+
+
+def file_system_id(server: str) -> str:
+    """Return the file system that a mount-target domain belongs to: the part before the first dash."""
+    return server.split(".", 1)[0].split("-", 1)[0]
+
+
+class VolumeUsers:
+    """PersistentVolume ↔ the Pods that use its claim."""
+
+    def __init__(self, pods: Table[Pod]) -> None:
+        """Index the Pods by claim."""
+        self._pods = pods
+        self._by_claim: dict[str, list[Pod]] | None = None
+
+    def of(self, volume: PersistentVolume) -> Sequence[Pod]:
+        """Return the Pods that use a volume and have not finished."""
+        return self.of_claim(volume.claim_key) if volume.claim_key else ()
+
+    def of_claim(self, claim_key: str) -> Sequence[Pod]:
+        """Return the Pods that use a claim (``namespace/name``) and have not finished."""
+        if self._by_claim is None:
+            by_claim: dict[str, list[Pod]] = {}
+            for pod in self._pods.all():
+                if not pod.is_finished:
+                    for key in pod.claim_keys:
+                        by_claim.setdefault(key, []).append(pod)
+            self._by_claim = by_claim
+        return self._by_claim.get(claim_key, ())

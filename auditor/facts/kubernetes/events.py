@@ -1,0 +1,44 @@
+"""Events: evidence, never the only proof where a static fact exists. They live for about one hour."""
+
+from datetime import datetime
+from typing import ClassVar
+
+import msgspec
+
+from auditor.facts.kubernetes.meta import KubernetesObject, Meta
+
+
+class InvolvedObject(msgspec.Struct, rename="camel", frozen=True):
+    """What the event is about."""
+
+    kind: str = ""
+    namespace: str = ""
+    name: str = ""
+    uid: str = ""
+
+
+class Event(KubernetesObject, frozen=True):
+    """An event. Those of newer reporters have ``eventTime`` and no count and no first and last time."""
+
+    KIND: ClassVar[str] = "Event"
+
+    metadata: Meta
+    involved_object: InvolvedObject = InvolvedObject()
+    reason: str = ""
+    message: str = ""
+    type: str = "Normal"
+    count: int | None = None
+    first_timestamp: datetime | None = None
+    last_timestamp: datetime | None = None
+    event_time: datetime | None = None
+
+    @property
+    def about(self) -> str:
+        """The object in question, as ``kind/namespace/name``."""
+        thing = self.involved_object
+        return f"{thing.kind}/{thing.namespace}/{thing.name}"
+
+    @property
+    def seen_at(self) -> datetime | None:
+        """When it was last seen."""
+        return self.last_timestamp or self.event_time or self.metadata.creation_timestamp

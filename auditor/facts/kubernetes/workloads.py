@@ -1,0 +1,90 @@
+"""Workloads: what makes Pods."""
+
+from typing import ClassVar
+
+import msgspec
+
+from auditor.facts.kubernetes.meta import KubernetesObject, LabelSelector, Meta
+from auditor.facts.kubernetes.pods import PodSpec
+
+
+class TemplateMeta(msgspec.Struct, rename="camel", frozen=True):
+    """Labels that the Pods get."""
+
+    labels: dict[str, str] | None = None
+
+
+class PodTemplate(msgspec.Struct, rename="camel", frozen=True):
+    """What Pods are made from."""
+
+    metadata: TemplateMeta = TemplateMeta()
+    spec: PodSpec = PodSpec()
+
+
+class WorkloadSpec(msgspec.Struct, rename="camel", frozen=True):
+    """What the workload is to be; a DaemonSet has no replicas, Kubernetes' default for the others is 1."""
+
+    replicas: int | None = None
+    selector: LabelSelector | None = None
+    template: PodTemplate = PodTemplate()
+
+
+class WorkloadStatus(msgspec.Struct, rename="camel", frozen=True):
+    """How many Pods there are."""
+
+    replicas: int = 0
+    ready_replicas: int = 0
+    available_replicas: int = 0
+
+
+class Workload(KubernetesObject, frozen=True):
+    """Base of Deployments, StatefulSets and ReplicaSets."""
+
+    metadata: Meta
+    spec: WorkloadSpec = WorkloadSpec()
+    status: WorkloadStatus = WorkloadStatus()
+
+    @property
+    def replicas(self) -> int:
+        """The wanted number of Pods."""
+        return 1 if self.spec.replicas is None else self.spec.replicas
+
+    @property
+    def pod_labels(self) -> dict[str, str]:
+        """The labels that its Pods get."""
+        return self.spec.template.metadata.labels or {}
+
+
+class Deployment(Workload, frozen=True):
+    """A Deployment."""
+
+    KIND: ClassVar[str] = "Deployment"
+
+
+class StatefulSet(Workload, frozen=True):
+    """A StatefulSet."""
+
+    KIND: ClassVar[str] = "StatefulSet"
+
+
+class ReplicaSet(Workload, frozen=True):
+    """A ReplicaSet."""
+
+    KIND: ClassVar[str] = "ReplicaSet"
+
+
+class DaemonSetStatus(msgspec.Struct, rename="camel", frozen=True):
+    """On how many nodes it runs."""
+
+    desired_number_scheduled: int = 0
+    number_ready: int = 0
+
+
+class DaemonSet(KubernetesObject, frozen=True):
+    """A DaemonSet."""
+
+    KIND: ClassVar[str] = "DaemonSet"
+
+    metadata: Meta
+    spec: WorkloadSpec = WorkloadSpec()
+    status: DaemonSetStatus = DaemonSetStatus()

@@ -1,0 +1,201 @@
+"""Runs checks over a landscape: gaps become *not evaluated* per subject, and one broken check stops nothing."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from auditor.facts.landscape import ClusterIdentity, Landscape
+from auditor.facts.ref import Ref
+from auditor.facts.table import NotKnown, Reason, ReasonKind, Table
+from auditor.facts.text import Text, Value, t
+from auditor.judge.check import LoadedCheck
+from auditor.judge.context import Context, tables_of
+from auditor.judge.fingerprint import fingerprint
+from auditor.judge.outcome import CheckResult, ReportedFinding, Status, UnseenSubject
+from auditor.judge.verdicts import Finding, NotApplicable, NotEvaluated, Passed, Severity
+
+
+@dataclass
+class _Tally:
+    """What one check has said so far."""
+
+    evaluated: int = 0
+    findings: dict[tuple[Ref, str], Finding] = field(default_factory=dict)
+    reasons: list[Reason] = field(default_factory=list)
+    unseen: list[UnseenSubject] = field(default_factory=list)
+
+
+def needed_tables(checks: Iterable[LoadedCheck]) -> set[str]:
+    """Return the tables that these checks ask for: no other needs to be collected."""
+    return set().union(*(tables_of(check) for check in checks))
+
+
+def judge(
+    landscape: Landscape,
+    checks: Sequence[LoadedCheck],
+    on_check: Callable[[LoadedCheck], None] = lambda _check: None,
+) -> tuple[tuple[CheckResult, ...], tuple[ReportedFinding, ...]]:
+    """Run the checks and return their results and findings, the findings ordered by severity, check and subject.
+
+    ``on_check`` is called before each check, for a progress bar.
+    """
+    context = Context(landscape)
+    results, findings = [], []
+    for check in checks:
+        on_check(check)
+        tally = _run(check, context)
+        found = [_report(finding, check, landscape) for finding in tally.findings.values()]
+        findings += found
+        results.append(_result(check, tally, len(found)))
+    findings.sort(key=lambda f: (f.severity.rank, f.certainty.rank, f.check, f.subject.path, f.fingerprint))
+    return tuple(results), tuple(findings)
+
+
+def _run(check: LoadedCheck, context: Context) -> _Tally:
+    tally = _Tally()
+    try:
+        subject_facts = context.facts(check.subject_facts)
+        tally.reasons += _gaps(subject_facts.values())
+        subjects = check.subjects(**subject_facts)
+        judge_facts = context.facts(check.judge_facts)
+        for subject in subjects:
+            _judge_subject(check, subject, judge_facts, tally)
+    except NotKnown as gap:
+        tally.reasons += gap.reasons
+    except Exception as error:  # noqa: BLE001 - DESIGN: one broken check is itself reported and stops no other
+        tally.reasons.append(_broken(check, error))
+    return tally
+
+
+def _judge_subject(check: LoadedCheck, subject: Any, facts: dict[str, Any], tally: _Tally) -> None:
+    reasons: list[Reason] = []
+    evaluated = False
+    try:
+        said = check.judge(subject, **facts)
+        for verdict in said if not _is_verdict(said) else (said,):
+            match verdict:
+                case Finding():
+                    evaluated = True
+                    _join(tally.findings, _with_severity(verdict, check))
+                case Passed():
+                    evaluated = True
+                case NotEvaluated():
+                    reasons += verdict.reasons
+                case NotApplicable():
+                    pass
+                case _:
+                    raise TypeError(f"a check says verdicts, not {type(verdict).__name__}")
+    except NotKnown as gap:
+        reasons += gap.reasons
+    except Exception as error:  # noqa: BLE001 - as above: this subject is reported, the others go on
+        reasons.append(_broken(check, error))
+    tally.evaluated += evaluated
+    if reasons:
+        tally.reasons += reasons
+        if isinstance(ref := getattr(subject, "ref", None), Ref):
+            tally.unseen.append(UnseenSubject(ref, tuple(_unique(reasons))))
+
+
+def _is_verdict(said: object) -> bool:
+    return isinstance(said, Finding | Passed | NotApplicable | NotEvaluated)
+
+
+def _gaps(facts: Iterable[Any]) -> list[Reason]:
+    """Return why subjects may be missing: what a table of subjects does not contain nobody will judge."""
+    return [reason for fact in facts if isinstance(fact, Table) for reason in fact.reasons]
+
+
+def _join(findings: dict[tuple[Ref, str], Finding], new: Finding) -> None:
+    """Keep one finding per subject and fault, with everything that it affects."""
+    identity = (new.subject, new.fault)
+    old = findings.get(identity)
+    if old is None:
+        findings[identity] = new
+        return
+    base, other = (new, old) if _severity_rank(new) < _severity_rank(old) else (old, new)
+    findings[identity] = Finding(
+        subject=base.subject,
+        message=base.message,
+        certainty=min(old.certainty, new.certainty, key=lambda certainty: certainty.rank),
+        severity=base.severity,
+        fault=base.fault,
+        why=base.why,
+        remedy=base.remedy,
+        trail=base.trail,
+        evidence={**other.evidence, **base.evidence},
+        affected=tuple(dict.fromkeys((*old.affected, *new.affected))),
+    )
+
+
+def _with_severity(finding: Finding, check: LoadedCheck) -> Finding:
+    return finding if finding.severity else msgspec.structs.replace(finding, severity=check.check.severity)
+
+
+def _severity_rank(finding: Finding) -> int:
+    return finding.severity.rank if finding.severity else len(Severity)
+
+
+def _report(finding: Finding, check: LoadedCheck, landscape: Landscape) -> ReportedFinding:
+    names = sorted(ref.path for ref in finding.affected)
+    values: dict[str, Value | Text] = {"affected": names, "count": len(names)}
+    why = finding.why or t(check.why)
+    evidence = {**finding.evidence, "affected": names} if names else finding.evidence
+    return ReportedFinding(
+        fingerprint=fingerprint(check.id, finding.subject, finding.fault, _identity(landscape.cluster)),
+        check=check.id,
+        severity=finding.severity or check.check.severity,
+        certainty=finding.certainty,
+        subject=finding.subject,
+        message=finding.message.with_values(values) if names else finding.message,
+        why=why.with_values(values) if names else why,
+        remedy=finding.remedy,
+        trail=finding.trail,
+        evidence=evidence,
+        affected=finding.affected,
+        first_seen=landscape.observed_at,
+        last_seen=landscape.observed_at,
+    )
+
+
+def _identity(cluster: ClusterIdentity) -> str:
+    return cluster.cluster_id or cluster.name
+
+
+def _result(check: LoadedCheck, tally: _Tally, findings: int) -> CheckResult:
+    reasons = tuple(_unique(tally.reasons))
+    if findings:
+        status = Status.FOUND
+    elif reasons:
+        status = Status.NOT_EVALUATED
+    else:
+        status = Status.PASSED if tally.evaluated else Status.NOT_APPLICABLE
+    return CheckResult(
+        id=check.id,
+        title=check.title,
+        severity=check.check.severity,
+        status=status,
+        subjects=tally.evaluated,
+        findings=findings,
+        reasons=reasons,
+        unseen=tuple(tally.unseen),
+    )
+
+
+def _unique(reasons: Iterable[Reason]) -> list[Reason]:
+    return list({(r.source, r.kind, str(r.message), r.missing): r for r in reasons}.values())
+
+
+def _broken(check: LoadedCheck, error: Exception) -> Reason:
+    return Reason(
+        check.id,
+        ReasonKind.ERROR,
+        t("the check itself failed: {error}", error=f"{type(error).__name__}: {error}"),
+    )
+
+
+def now() -> datetime:
+    """Return the present moment, in UTC."""
+    return datetime.now(UTC)

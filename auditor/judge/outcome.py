@@ -1,0 +1,103 @@
+"""What an audit comes to: the results of its checks and the findings. The report and the ledger read this."""
+
+from datetime import date, datetime
+from enum import StrEnum
+
+import msgspec
+
+from auditor.facts.landscape import ClusterIdentity, SourceLog
+from auditor.facts.ref import Ref
+from auditor.facts.table import Reason, ReasonKind
+from auditor.facts.text import Text
+from auditor.judge.verdicts import Certainty, Evidence, Hop, Severity, Step
+
+
+class Status(StrEnum):
+    """The status of a check. The values are part of ``report.json``."""
+
+    PASSED = "passed"
+    FOUND = "found"
+    NOT_EVALUATED = "not_evaluated"
+    NOT_APPLICABLE = "not_applicable"
+
+
+class Lifecycle(StrEnum):
+    """Where a finding is in its life. The values are part of ``report.json``."""
+
+    NEW = "new"
+    OPEN = "open"
+    REOPENED = "reopened"
+
+
+class Suppression(msgspec.Struct, frozen=True):
+    """Why a finding does not count, who says so, and until when."""
+
+    reason: str
+    owner: str
+    expires: date
+
+
+class ReportedFinding(msgspec.Struct, frozen=True, kw_only=True):
+    """A finding of a check, joined over all it affects, with its identity and its life."""
+
+    fingerprint: str
+    check: str
+    severity: Severity
+    certainty: Certainty
+    subject: Ref
+    message: Text
+    why: Text
+    remedy: tuple[Step, ...] = ()
+    trail: tuple[Hop, ...] = ()
+    evidence: dict[str, Evidence] = {}
+    affected: tuple[Ref, ...] = ()
+    lifecycle: Lifecycle = Lifecycle.NEW
+    first_seen: datetime | None = None
+    last_seen: datetime | None = None
+    suppression: Suppression | None = None
+
+
+class UnseenSubject(msgspec.Struct, frozen=True):
+    """One subject that could not be looked at, and why."""
+
+    subject: Ref
+    reasons: tuple[Reason, ...]
+
+
+class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What one check came to. ``subjects`` counts those evaluated; ``reasons`` are all gaps, once each."""
+
+    id: str
+    title: str
+    severity: Severity
+    status: Status
+    subjects: int
+    findings: int
+    reasons: tuple[Reason, ...] = ()
+    unseen: tuple[UnseenSubject, ...] = ()
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """One run: one audit of one landscape."""
+
+    run_id: str
+    cluster: ClusterIdentity
+    trigger: str
+    started_at: datetime
+    finished_at: datetime
+    checks: tuple[CheckResult, ...]
+    findings: tuple[ReportedFinding, ...]
+    resolved: tuple[ReportedFinding, ...] = ()
+    collection: tuple[SourceLog, ...] = ()
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every check could look at everything, but for what the operator switched off."""
+        return not any(
+            reason.kind is not ReasonKind.SWITCHED_OFF for result in self.checks for reason in result.reasons
+        )
+
+    @property
+    def counting(self) -> tuple[ReportedFinding, ...]:
+        """The findings that are not suppressed."""
+        return tuple(finding for finding in self.findings if finding.suppression is None)

@@ -1,0 +1,1 @@
+"""Services, their endpoints and their load balancers."""

@@ -1,0 +1,1 @@
+"""Disks, NAS and the drivers that mount them."""
