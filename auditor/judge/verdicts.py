@@ -9,7 +9,7 @@ from auditor.facts.ref import Layer, Ref
 from auditor.facts.table import Reason, ReasonKind
 from auditor.facts.text import Text
 
-Evidence = str | int | float | bool | None | list[str] | dict[str, int] | dict[str, str]
+Evidence = str | int | float | bool | None | list[str] | dict[str, int | str]
 """A value that was read and that the verdict rests on."""
 
 

@@ -1,0 +1,84 @@
+"""One audit of one cluster: collect, judge, suppress."""
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from auditor.agent.sides import open_sides
+from auditor.collect.plan import Progress, Side, collect
+from auditor.config.clusters import Cluster
+from auditor.config.settings import Suppression as SuppressionSettings
+from auditor.facts.landscape import ClusterIdentity, Landscape
+from auditor.facts.ref import Layer
+from auditor.facts.table import Reason
+from auditor.judge.check import LoadedCheck
+from auditor.judge.engine import judge, needed_tables
+from auditor.judge.outcome import Outcome, Suppression
+from auditor.judge.suppression import SuppressionRule, suppress
+
+
+class NothingReadable(Exception):  # noqa: N818 - read as a sentence
+    """Neither side of a cluster can be read, so there is nothing to audit. Carries why, for each side."""
+
+    def __init__(self, cluster: str, reasons: Sequence[Reason]) -> None:
+        """Take the reasons of both sides."""
+        super().__init__(cluster)
+        self.reasons = tuple(reasons)
+
+
+@dataclass(frozen=True)
+class Watcher:
+    """Who wants to see how an audit goes on."""
+
+    on_collect: Callable[[Progress], None] = field(default=lambda _progress: None)
+    on_check: Callable[[LoadedCheck], None] = field(default=lambda _check: None)
+    on_unreadable: Callable[[Layer, Reason], None] = field(default=lambda _layer, _reason: None)
+
+
+def collect_live(cluster: Cluster, checks: Sequence[LoadedCheck], watcher: Watcher) -> Landscape:
+    """Collect what the checks need from a cluster.
+
+    Raises:
+        NothingReadable: neither side answers.
+        ConfigError: the local configuration of a side is wrong.
+    """
+    identity = ClusterIdentity(cluster.name, cluster.cluster_id, cluster.region)
+    with open_sides(cluster) as sides:
+        _ensure_readable(cluster.name, sides, watcher)
+        return collect(needed_tables(checks), sides, identity, watcher.on_collect)
+
+
+def audit(
+    landscape: Landscape,
+    checks: Sequence[LoadedCheck],
+    suppressions: Sequence[SuppressionSettings],
+    trigger: str,
+    watcher: Watcher,
+    started_at: datetime | None = None,
+) -> Outcome:
+    """Judge a landscape. ``trigger`` says what asked for it: ``now``, ``landscape``, ``schedule:weekly``, ``api``."""
+    started_at = started_at or datetime.now(UTC)
+    results, findings = judge(landscape, checks, watcher.on_check)
+    rules = [
+        SuppressionRule(rule.check, rule.subject, Suppression(rule.reason, rule.owner, rule.expires))
+        for rule in suppressions
+    ]
+    return Outcome(
+        run_id=str(uuid.uuid4()),
+        cluster=landscape.cluster,
+        trigger=trigger,
+        started_at=started_at,
+        finished_at=datetime.now(UTC),
+        checks=results,
+        findings=suppress(findings, rules, started_at.date()),
+        collection=landscape.collection,
+    )
+
+
+def _ensure_readable(name: str, sides: dict[Layer, Side], watcher: Watcher) -> None:
+    unreadable = {layer: side for layer, side in sides.items() if isinstance(side, Reason)}
+    if len(unreadable) == len(sides):
+        raise NothingReadable(name, list(unreadable.values()))
+    for layer, reason in unreadable.items():
+        watcher.on_unreadable(layer, reason)

@@ -1,0 +1,1 @@
+"""The command line: one file per command, and no logic. Heavy libraries are imported where they are used."""

@@ -1,0 +1,71 @@
+"""What several commands load: the configuration, the checks, a landscape file."""
+
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from auditor.cli.exits import Failure
+
+if TYPE_CHECKING:
+    from auditor.config.clusters import Cluster
+    from auditor.config.settings import Settings
+    from auditor.facts.landscape import Landscape
+    from auditor.judge.check import LoadedCheck
+
+
+def settings(path: Path | None, *, needed: bool) -> "Settings":
+    """Load the configuration that is named, or the default one.
+
+    Where none is needed (``needed`` false) and none exists, the defaults hold.
+    """
+    from auditor.config.load import FILE_NAME, default_path, load
+    from auditor.config.settings import Settings
+
+    found = path or default_path()
+    if found is not None:
+        return load(found)
+    if needed:
+        raise Failure(
+            f"there is no configuration: expected {FILE_NAME} here, or --config FILE\n"
+            "`auditor config init` writes a starter; `auditor run --now --demo` shows a report without one"
+        )
+    return Settings()
+
+
+def checks(folders: Sequence[Path], patterns: Sequence[str]) -> "list[LoadedCheck]":
+    """Load the checks that the patterns name, or all."""
+    from auditor.judge.registry import load_checks, select
+
+    loaded = load_checks(folders)
+    return select(loaded, patterns) if patterns else loaded
+
+
+def clusters(config: "Settings", names: Sequence[str]) -> "list[Cluster]":
+    """Return the clusters of these names, or all of the configuration."""
+    known = {cluster.name: cluster for cluster in config.clusters}
+    if not known:
+        raise Failure("the configuration names no cluster: expected at least one [[clusters]] table")
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise Failure(f"no cluster is called {unknown[0]!r}; the configuration knows: {', '.join(known)}")
+    return [known[name] for name in dict.fromkeys(names)] if names else list(known.values())
+
+
+def landscape(path: Path) -> "Landscape":
+    """Read a landscape file."""
+    from auditor.facts.saved import BadLandscape, decode
+
+    try:
+        return decode(path.read_bytes())
+    except OSError as error:
+        raise Failure(f"{path}: the landscape can't be read: {error.strerror}") from None
+    except BadLandscape as error:
+        raise Failure(f"{path}: this landscape can't be used: {error}") from None
+
+
+def demo() -> "Landscape":
+    """Return the embedded demo landscape."""
+    from auditor.facts.saved import decode
+
+    return decode(resources.files("auditor.demo").joinpath("shop-demo.landscape").read_bytes())

@@ -1,0 +1,1 @@
+"""The configuration: one model per table of the TOML file. ``config.example.toml`` shows every key."""
