@@ -68,6 +68,7 @@ def audit(
         run_id=str(uuid.uuid4()),
         cluster=landscape.cluster,
         trigger=trigger,
+        observed_at=landscape.observed_at,
         started_at=started_at,
         finished_at=datetime.now(UTC),
         checks=results,

@@ -27,7 +27,7 @@ def collect(
         from auditor.cli.progress import watching
         from auditor.facts.saved import encode
         from auditor.facts.table import State
-        from auditor.report.write import replace_file
+        from auditor.report.write import write_whole
 
         settings = load.settings(config, needed=True)
         chosen = load.clusters(settings, [cluster] if cluster else [])
@@ -43,7 +43,7 @@ def collect(
         except NothingReadable as error:
             lines = [f"{chosen[0].name}: neither side can be read, so nothing was saved"]
             raise Failure("\n".join([*lines, *(f"{r.source}: {r.message}" for r in error.reasons)])) from None
-        replace_file(output, encode(landscape, __version__))
+        write_whole(output, encode(landscape, __version__))
     typer.echo(f"saved: {output}")
     whole = all(log.state is State.KNOWN for log in landscape.collection)
     return Exit.OK if whole else Exit.INCOMPLETE

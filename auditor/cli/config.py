@@ -22,10 +22,9 @@ def check(
         from auditor.cli import load
         from auditor.config.load import default_path
         from auditor.config.verify import problems
-        from auditor.report.formats import parse_formats
 
         settings = load.settings(config, needed=True)
-        parse_formats(settings.report.formats)
+        load.formats(settings.report.formats)
         load.checks(settings.checks.folders, [])
         found = problems(settings)
     if found:
@@ -45,7 +44,7 @@ def init(
     """Write a starter configuration."""
     with known_errors():
         from auditor.config.load import parse
-        from auditor.report.write import replace_file
+        from auditor.report.write import write_whole
 
         if path.exists() and not force:
             raise Failure(f"{path}: this file exists already; --force replaces it")
@@ -54,5 +53,5 @@ def init(
             starter = starter.replace(place, value)
         content = starter.encode()
         parse(content, path)
-        replace_file(path, content)
+        write_whole(path, content)
     typer.echo(f"written: {path} (next: fill it in, then `auditor config check`)")

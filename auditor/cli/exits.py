@@ -39,9 +39,12 @@ def known_errors() -> Iterator[None]:
     from auditor.facts.saved import BadLandscape
     from auditor.judge.check import BadCheck
     from auditor.judge.registry import UnknownCheck
+    from auditor.report.formats import UnknownFormat
     from auditor.report.write import ReportError
 
     try:
         yield
-    except (BadConfig, BadCheck, BadLandscape, ConfigError, ReportError, UnknownCheck) as error:
+    except OSError as error:
+        raise Failure(f"{error.filename or 'a file'}: {error.strerror or error}") from None
+    except (BadConfig, BadCheck, BadLandscape, ConfigError, ReportError, UnknownCheck, UnknownFormat) as error:
         raise Failure(str(error)) from None

@@ -33,6 +33,16 @@ def settings(path: Path | None, *, needed: bool) -> "Settings":
     return Settings()
 
 
+def formats(names: Sequence[str]) -> list[str]:
+    """Return the names of formats, once each, from a list whose members may hold several with commas."""
+    from auditor.report.formats import ensure_known
+
+    split = [name.strip() for member in names for name in member.split(",")]
+    found = list(dict.fromkeys(name for name in split if name))
+    ensure_known(found)
+    return found
+
+
 def checks(folders: Sequence[Path], patterns: Sequence[str]) -> "list[LoadedCheck]":
     """Load the checks that the patterns name, or all."""
     from auditor.judge.registry import load_checks, select

@@ -52,7 +52,8 @@ def _run(arguments: Sequence[str] | None) -> int:
     try:
         code = app(args=list(arguments) if arguments is not None else None, standalone_mode=False)
     except typer.TyperException as error:
-        error.show()
+        show = getattr(error, "show", None)  # usage errors show the usage too
+        show() if show else fail(error.format_message())
         return Exit.UNUSABLE
     except Failure as error:
         fail(str(error))

@@ -9,6 +9,7 @@ import typer
 from auditor.cli.exits import Exit, Failure, fail, known_errors
 
 if TYPE_CHECKING:
+    from auditor.config.clusters import Cluster
     from auditor.config.settings import Settings
     from auditor.judge.check import LoadedCheck
     from auditor.judge.outcome import Outcome
@@ -69,10 +70,9 @@ def run(
         raise Failure("--landscape and --demo are given together: expected one of them")
     with known_errors():
         from auditor.cli import load
-        from auditor.report.formats import parse_formats
 
         settings = load.settings(config, needed=not (landscape or demo))
-        formats = parse_formats(format or settings.report.formats)
+        formats = load.formats(format or settings.report.formats)
         directory = output or settings.report.directory
         checks = load.checks(settings.checks.folders, check or [])
         _ensure_writable(directory)
@@ -96,7 +96,7 @@ def _audit_saved(path: Path | None, checks: "list[LoadedCheck]", settings: "Sett
         return audit(saved, checks, settings.suppressions, "landscape", watcher)
 
 
-def _audit_clusters(clusters: list, checks: "list[LoadedCheck]", settings: "Settings") -> "list[Outcome]":  # type: ignore[type-arg]
+def _audit_clusters(clusters: "list[Cluster]", checks: "list[LoadedCheck]", settings: "Settings") -> "list[Outcome]":
     from datetime import UTC, datetime
 
     from auditor.agent.audit import NothingReadable, audit, collect_live

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from auditor.collect.provider import providers, with_needs
+from auditor.collect.registry import providers, with_needs
 from auditor.facts.ref import Layer
 
 ALWAYS_RAM = ("sts:GetCallerIdentity",)

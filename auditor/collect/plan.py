@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from auditor.collect.provider import Provider, providers, with_needs
+from auditor.collect.provider import Provider
+from auditor.collect.registry import providers, with_needs
 from auditor.facts.landscape import ClusterIdentity, Landscape, SourceLog, TableLog
 from auditor.facts.ref import Layer
 from auditor.facts.table import Reason, ReasonKind, State, Table
@@ -20,9 +21,17 @@ _WORKERS = 12
 class SourceCost(Protocol):
     """What asking a source has cost so far."""
 
-    calls: int
-    retries: int
-    seconds: float
+    @property
+    def calls(self) -> int:
+        """How many calls were made."""
+
+    @property
+    def retries(self) -> int:
+        """How many of them were repeats."""
+
+    @property
+    def seconds(self) -> float:
+        """The seconds spent in them."""
 
 
 class Client(Protocol):

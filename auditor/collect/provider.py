@@ -57,22 +57,6 @@ def provides(table: str, *, source: str, layer: Layer, permissions: tuple[str, .
     return register
 
 
-def providers() -> dict[str, Provider]:
-    """Return all providers by table. Imports them, and with them the SDKs, on the first call."""
-    from auditor.collect.alibaba import tables as _alibaba  # noqa: F401, PLC0415 - imported for registration
-    from auditor.collect.kubernetes import tables as _kubernetes  # noqa: F401, PLC0415
-
-    return _PROVIDERS
-
-
-def with_needs(tables: set[str]) -> set[str]:
-    """Return the tables and all that their providers need, directly or not."""
-    known = providers()
-    closed: set[str] = set()
-    todo = list(tables)
-    while todo:
-        name = todo.pop()
-        if name not in closed:
-            closed.add(name)
-            todo += known[name].needs
-    return closed
+def registered() -> dict[str, Provider]:
+    """Return the providers of the modules imported so far; :mod:`auditor.collect.registry` has them all."""
+    return dict(_PROVIDERS)

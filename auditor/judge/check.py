@@ -67,7 +67,7 @@ def load_check(check_id: str, module: ModuleType) -> LoadedCheck:
         if not callable(function):
             raise BadCheck(f"{module.__file__}: expected a function `{name}`")
         functions[name] = function
-    title, why = _read_docstring(module)
+    title, why = read_docstring(module.__doc__, str(module.__file__))
     judge_parameters = list(inspect.signature(functions["judge"]).parameters)
     if not judge_parameters:
         raise BadCheck(f"{module.__file__}: `judge` takes the subject as its first parameter")
@@ -84,9 +84,13 @@ def load_check(check_id: str, module: ModuleType) -> LoadedCheck:
     )
 
 
-def _read_docstring(module: ModuleType) -> tuple[str, str]:
-    title, _, rest = inspect.cleandoc(module.__doc__ or "").partition("\n")
+def read_docstring(docstring: str | None, file: str) -> tuple[str, str]:
+    """Return the title and the reason of a check: the first line, and the paragraphs after it, each on one line.
+
+    They are message ids of the translation, too. Raises BadCheck, naming ``file``, if either is missing.
+    """
+    title, _, rest = inspect.cleandoc(docstring or "").partition("\n")
     why = "\n\n".join(" ".join(paragraph.split()) for paragraph in rest.strip().split("\n\n") if paragraph.strip())
     if not title.strip() or not why:
-        raise BadCheck(f"{module.__file__}: expected a docstring: one line that states the fault, then why it matters")
+        raise BadCheck(f"{file}: expected a docstring: one line that states the fault, then why it matters")
     return title.strip().rstrip("."), why

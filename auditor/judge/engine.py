@@ -19,11 +19,34 @@ from auditor.judge.verdicts import Finding, NotApplicable, NotEvaluated, Passed,
 
 
 @dataclass
+class _Joined:
+    """One fault on one subject, as far as it has been told: the worst telling, and all that it affects."""
+
+    finding: Finding
+    affected: dict[Ref, None]
+
+    @classmethod
+    def of(cls, finding: Finding) -> "_Joined":
+        return cls(finding, dict.fromkeys(finding.affected))
+
+    def add(self, new: Finding) -> None:
+        """Take another telling of the same fault: keep the worst severity and the surest certainty."""
+        self.affected.update(dict.fromkeys(new.affected))
+        base, other = self.finding, new
+        if _severity_rank(new) < _severity_rank(base):
+            base, other = new, base
+        certainty = min(base.certainty, other.certainty, key=lambda certainty: certainty.rank)
+        if base is not self.finding or certainty is not base.certainty or other.evidence.keys() - base.evidence.keys():
+            evidence = {**other.evidence, **base.evidence}
+            self.finding = msgspec.structs.replace(base, certainty=certainty, evidence=evidence)
+
+
+@dataclass
 class _Tally:
     """What one check has said so far."""
 
     evaluated: int = 0
-    findings: dict[tuple[Ref, str], Finding] = field(default_factory=dict)
+    findings: dict[tuple[Ref, str], _Joined] = field(default_factory=dict)
     reasons: list[Reason] = field(default_factory=list)
     unseen: list[UnseenSubject] = field(default_factory=list)
 
@@ -47,7 +70,7 @@ def judge(
     for check in checks:
         on_check(check)
         tally = _run(check, context)
-        found = [_report(finding, check, landscape) for finding in tally.findings.values()]
+        found = [_report(joined, check, landscape) for joined in tally.findings.values()]
         findings += found
         results.append(_result(check, tally, len(found)))
     findings.sort(key=lambda f: (f.severity.rank, f.certainty.rank, f.check, f.subject.path, f.fingerprint))
@@ -108,26 +131,13 @@ def _gaps(facts: Iterable[Any]) -> list[Reason]:
     return [reason for fact in facts if isinstance(fact, Table) for reason in fact.reasons]
 
 
-def _join(findings: dict[tuple[Ref, str], Finding], new: Finding) -> None:
+def _join(findings: dict[tuple[Ref, str], _Joined], new: Finding) -> None:
     """Keep one finding per subject and fault, with everything that it affects."""
     identity = (new.subject, new.fault)
-    old = findings.get(identity)
-    if old is None:
-        findings[identity] = new
-        return
-    base, other = (new, old) if _severity_rank(new) < _severity_rank(old) else (old, new)
-    findings[identity] = Finding(
-        subject=base.subject,
-        message=base.message,
-        certainty=min(old.certainty, new.certainty, key=lambda certainty: certainty.rank),
-        severity=base.severity,
-        fault=base.fault,
-        why=base.why,
-        remedy=base.remedy,
-        trail=base.trail,
-        evidence={**other.evidence, **base.evidence},
-        affected=tuple(dict.fromkeys((*old.affected, *new.affected))),
-    )
+    if identity in findings:
+        findings[identity].add(new)
+    else:
+        findings[identity] = _Joined.of(new)
 
 
 def _with_severity(finding: Finding, check: LoadedCheck) -> Finding:
@@ -138,8 +148,9 @@ def _severity_rank(finding: Finding) -> int:
     return finding.severity.rank if finding.severity else len(Severity)
 
 
-def _report(finding: Finding, check: LoadedCheck, landscape: Landscape) -> ReportedFinding:
-    names = sorted(ref.path for ref in finding.affected)
+def _report(joined: _Joined, check: LoadedCheck, landscape: Landscape) -> ReportedFinding:
+    finding = joined.finding
+    names = sorted(ref.path for ref in joined.affected)
     values: dict[str, Value | Text] = {"affected": names, "count": len(names)}
     why = finding.why or t(check.why)
     evidence = {**finding.evidence, "affected": names} if names else finding.evidence
@@ -154,7 +165,7 @@ def _report(finding: Finding, check: LoadedCheck, landscape: Landscape) -> Repor
         remedy=finding.remedy,
         trail=finding.trail,
         evidence=evidence,
-        affected=finding.affected,
+        affected=tuple(joined.affected),
         first_seen=landscape.observed_at,
         last_seen=landscape.observed_at,
     )

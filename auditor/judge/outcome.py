@@ -78,11 +78,12 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """One run: one audit of one landscape."""
+    """One run: one audit of one landscape, which was collected at ``observed_at``."""
 
     run_id: str
     cluster: ClusterIdentity
     trigger: str
+    observed_at: datetime
     started_at: datetime
     finished_at: datetime
     checks: tuple[CheckResult, ...]

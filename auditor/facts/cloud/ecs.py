@@ -96,6 +96,7 @@ class SecurityGroupRule(msgspec.Struct, frozen=True):
     """One rule. Exactly one of the four kinds of peer is filled; what does not apply is empty.
 
     ``ports`` is ``first/last``, ``-1/-1`` for any; with ``port_list_id`` the ports are in that list instead.
+    ``peer_group_account`` is filled where ``peer_group_id`` may belong to another account.
     """
 
     id: str
@@ -108,6 +109,7 @@ class SecurityGroupRule(msgspec.Struct, frozen=True):
     peer_cidr: str = ""
     peer_cidr6: str = ""
     peer_group_id: str = ""
+    peer_group_account: str = ""
     peer_prefix_list_id: str = ""
     source_ports: str = ""
     nic_type: str = "intranet"
@@ -152,7 +154,7 @@ class PortRangeList(msgspec.Struct, frozen=True):
 
 
 class NetworkInterface(msgspec.Struct, frozen=True):
-    """An elastic network interface (ENI)."""
+    """An elastic network interface (ENI). ``service_managed``: a cloud service made it and keeps it."""
 
     id: str
     type: str | None = None
@@ -163,6 +165,7 @@ class NetworkInterface(msgspec.Struct, frozen=True):
     vswitch_id: str | None = None
     vpc_id: str | None = None
     zone: str | None = None
+    service_managed: bool | None = None
 
     @property
     def key(self) -> str:

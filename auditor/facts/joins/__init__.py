@@ -8,16 +8,28 @@ names the tables that it joins. A join never guesses: where a table that it need
 import types
 from typing import Any
 
+from auditor.facts.joins.api_server import ApiServerCallers
+from auditor.facts.joins.autoscalers import AutoscalerRoles
+from auditor.facts.joins.components import CcmVersion
+from auditor.facts.joins.load_balancers import LoadBalancerBackends
+from auditor.facts.joins.nas import NasGroupNodes
 from auditor.facts.joins.nodes import NodeInstances, NodePods
 from auditor.facts.joins.pools import PoolScalingGroups
 from auditor.facts.joins.services import ServiceEndpoints, ServiceLoadBalancers, ServicePaths
 from auditor.facts.joins.volumes import VolumeDisks, VolumeMountTargets, VolumeUsers
+from auditor.facts.rules.security_group import SecurityGroupFilter
 
 JOINS: types.MappingProxyType[str, type[Any]] = types.MappingProxyType(
     {
+        "api_server_callers": ApiServerCallers,
+        "autoscaler_roles": AutoscalerRoles,
+        "nas_group_nodes": NasGroupNodes,
+        "ccm_version": CcmVersion,
+        "load_balancer_backends": LoadBalancerBackends,
         "node_instances": NodeInstances,
         "node_pods": NodePods,
         "pool_scaling_groups": PoolScalingGroups,
+        "security_group_filter": SecurityGroupFilter,
         "service_endpoints": ServiceEndpoints,
         "service_load_balancers": ServiceLoadBalancers,
         "service_paths": ServicePaths,
@@ -29,9 +41,15 @@ JOINS: types.MappingProxyType[str, type[Any]] = types.MappingProxyType(
 
 __all__ = [
     "JOINS",
+    "ApiServerCallers",
+    "AutoscalerRoles",
+    "CcmVersion",
+    "LoadBalancerBackends",
+    "NasGroupNodes",
     "NodeInstances",
     "NodePods",
     "PoolScalingGroups",
+    "SecurityGroupFilter",
     "ServiceEndpoints",
     "ServiceLoadBalancers",
     "ServicePaths",

@@ -1,12 +1,29 @@
 """Node ↔ ECS instance, and node ↔ Pods."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from auditor.facts.cloud.ecs import Instance
 from auditor.facts.kubernetes.nodes import Node
 from auditor.facts.kubernetes.pods import Pod
-from auditor.facts.table import Table, said
+from auditor.facts.table import NotKnown, Reason, Table, said
 from auditor.facts.text import t
+
+
+@dataclass(frozen=True)
+class NodeZones:
+    """All nodes by zone; ``unplaced`` are those whose zone is not known, with the reasons.
+
+    Nodes that have no zone at all (no instance, no label) are left out.
+    """
+
+    by_zone: Mapping[str, Sequence[Node]]
+    unplaced: Sequence[tuple[Node, tuple[Reason, ...]]]
+
+    @property
+    def inhabited(self) -> list[str]:
+        """The zones with at least one node that is a machine, sorted; virtual nodes are none."""
+        return sorted(zone for zone, nodes in self.by_zone.items() if not all(node.is_virtual for node in nodes))
 
 
 class NodeInstances:
@@ -16,6 +33,7 @@ class NodeInstances:
         """Join the two tables."""
         self._nodes = nodes
         self._instances = instances
+        self._zones: NodeZones | None = None
 
     def of(self, node: Node) -> Instance | None:
         """Return the node's instance; None if it has none (virtual or foreign node) or it no longer exists."""
@@ -32,6 +50,22 @@ class NodeInstances:
         if instance is None:
             return node.zone
         return said(instance.zone, "ecs", t("the zone of instance {instance}", instance=instance.id))
+
+    def zones(self) -> NodeZones:
+        """Return all nodes by zone. Raises NotKnown if any node may be missing."""
+        if self._zones is None:
+            by_zone: dict[str, list[Node]] = {}
+            unplaced: list[tuple[Node, tuple[Reason, ...]]] = []
+            for node in self._nodes.all():
+                try:
+                    zone = self.zone_of(node)
+                except NotKnown as gap:
+                    unplaced.append((node, gap.reasons))
+                    continue
+                if zone:
+                    by_zone.setdefault(zone, []).append(node)
+            self._zones = NodeZones(by_zone, unplaced)
+        return self._zones
 
 
 class NodePods:

@@ -56,8 +56,11 @@ class VolumeUsers:
         self._by_claim: dict[str, list[Pod]] | None = None
 
     def of(self, volume: PersistentVolume) -> Sequence[Pod]:
-        """Return the Pods that use a volume and have not finished."""
-        return self.of_claim(volume.claim_key) if volume.claim_key else ()
+        """Return the Pods that use a volume and have not finished.
+
+        A released volume still names its claim, though another volume may be bound to the claim since: it has none.
+        """
+        return self.of_claim(volume.claim_key) if volume.claim_key and not volume.is_released else ()
 
     def of_claim(self, claim_key: str) -> Sequence[Pod]:
         """Return the Pods that use a claim (``namespace/name``) and have not finished."""

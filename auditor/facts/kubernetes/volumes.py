@@ -110,13 +110,18 @@ class PersistentVolume(AnnotatedObject, frozen=True):
         return f"{claim.namespace}/{claim.name}" if claim and claim.name else None
 
     @property
+    def is_released(self) -> bool:
+        """Whether its claim is gone, so that nothing can use it until somebody clears it."""
+        return self.status.phase in ("Released", "Failed")
+
+    @property
     def is_read_only(self) -> bool:
         """Whether the volume can only be read: by its source, its mount options or its access modes."""
         source = self.spec.csi or self.spec.flex or self.spec.nfs
         modes = self.spec.access_modes or []
         return (
             bool(source and source.read_only)
-            or "ro" in (self.spec.mount_options or [])
+            or any("ro" in entry.split(",") for entry in self.spec.mount_options or ())
             or (bool(modes) and set(modes) == {"ReadOnlyMany"})
         )
 

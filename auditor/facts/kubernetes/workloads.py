@@ -5,7 +5,7 @@ from typing import ClassVar
 import msgspec
 
 from auditor.facts.kubernetes.meta import KubernetesObject, LabelSelector, Meta
-from auditor.facts.kubernetes.pods import PodSpec
+from auditor.facts.kubernetes.pods import Container, PodSpec, Volume
 
 
 class TemplateMeta(msgspec.Struct, rename="camel", frozen=True):
@@ -14,11 +14,55 @@ class TemplateMeta(msgspec.Struct, rename="camel", frozen=True):
     labels: dict[str, str] | None = None
 
 
+class EnvironmentName(msgspec.Struct, rename="camel", frozen=True):
+    """That an environment variable is set. Its value is left out: it may be a secret."""
+
+    name: str
+
+
+class TemplateContainer(Container, frozen=True):
+    """A container of a template, with the names of its environment variables."""
+
+    env: list[EnvironmentName] | None = None
+
+
+class ProjectedSecret(msgspec.Struct, rename="camel", frozen=True):
+    """A Secret in a projected volume: only its name."""
+
+    name: str = ""
+    optional: bool | None = None
+
+
+class Projection(msgspec.Struct, rename="camel", frozen=True):
+    """One source of a projected volume; only Secrets are looked at."""
+
+    secret: ProjectedSecret | None = None
+
+
+class ProjectedSource(msgspec.Struct, rename="camel", frozen=True):
+    """A volume that is made of several sources."""
+
+    sources: list[Projection] | None = None
+
+
+class TemplateVolume(Volume, frozen=True):
+    """A volume of a template, with the sources of a projected one."""
+
+    projected: ProjectedSource | None = None
+
+
+class TemplateSpec(PodSpec, frozen=True):
+    """What the Pods of a template are to be. Its members are narrower, which is safe as it is frozen."""
+
+    volumes: list[TemplateVolume] | None = None  # type: ignore[assignment]
+    containers: list[TemplateContainer] = msgspec.field(default_factory=list)  # type: ignore[assignment]
+
+
 class PodTemplate(msgspec.Struct, rename="camel", frozen=True):
     """What Pods are made from."""
 
     metadata: TemplateMeta = TemplateMeta()
-    spec: PodSpec = PodSpec()
+    spec: TemplateSpec = TemplateSpec()
 
 
 class WorkloadSpec(msgspec.Struct, rename="camel", frozen=True):

@@ -1,0 +1,67 @@
+"""Which load balancers are asked about one by one: those that can hold servers of this cluster.
+
+A list gives all load balancers of the region at once, but their groups and servers cost calls for each. So a
+cluster without a Service on CLB (or NLB) costs none of these calls. Where there is one, the quota of attachments
+counts a server on every load balancer that it is attached to, the cluster's or not; servers and load balancer
+share a VPC, so those of another VPC are left out.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from auditor.facts.cloud.nlb import NetworkLoadBalancer
+from auditor.facts.cloud.slb import LoadBalancer
+from auditor.facts.joins.services import AnyLoadBalancer, ServiceLoadBalancers, is_nlb_service
+from auditor.facts.kubernetes.services import LOAD_BALANCER_ID_LABEL, Service
+from auditor.facts.table import NotKnown, Table
+
+CLUSTER_TAG = "ack.aliyun.com"
+"""The tag with which ACK marks a load balancer as made for a cluster; its value is the cluster id."""
+
+
+def services_on(services: Table[Service], *, nlb: bool) -> list[Service]:
+    """Return the known Services that have, or ask for, an NLB (or else a CLB)."""
+    return [service for service in services.known_rows() if service.is_load_balancer and _is_on_nlb(service) is nlb]
+
+
+def may_use_nlb(services: Table[Service]) -> bool:
+    """Tell whether some Service is on an NLB, or may be: a Service that is not known may be."""
+    return bool(services.gaps) or bool(services_on(services, nlb=True))
+
+
+def clb_ids(load_balancers: Table[LoadBalancer], services: Table[Service], cluster_id: str) -> list[str]:
+    """Return the CLBs to ask about."""
+    users = services_on(services, nlb=False)
+    if not users and not services.gaps:
+        return []
+    join = ServiceLoadBalancers(load_balancers, Table("network_load_balancers"))
+    return _in_scope(load_balancers.known_rows(), users, join, cluster_id)
+
+
+def nlb_ids(network_load_balancers: Table[NetworkLoadBalancer], services: Table[Service], cluster_id: str) -> list[str]:
+    """Return the NLBs to ask about."""
+    if not may_use_nlb(services):
+        return []
+    join = ServiceLoadBalancers(Table("load_balancers"), network_load_balancers)
+    return _in_scope(network_load_balancers.known_rows(), services_on(services, nlb=True), join, cluster_id)
+
+
+def _is_on_nlb(service: Service) -> bool:
+    named = service.labels.get(LOAD_BALANCER_ID_LABEL) or service.setting("id") or ""
+    return is_nlb_service(service) or named.startswith("nlb-")
+
+
+def _in_scope(
+    balancers: Sequence[AnyLoadBalancer], users: Iterable[Service], join: ServiceLoadBalancers, cluster_id: str
+) -> list[str]:
+    own = {balancer.id: balancer for balancer in balancers if balancer.tags.get(CLUSTER_TAG) == cluster_id}
+    for service in users:
+        try:
+            found = join.of(service)
+        except NotKnown:
+            continue  # its load balancer is in a gap of the list: whoever asks for it learns that there
+        if found is not None:
+            own[found.id] = found
+    vpcs = {balancer.vpc_id for balancer in own.values() if balancer.vpc_id}
+    # An Internet CLB names no VPC; without any VPC to compare with, none can be left out.
+    near = {balancer.id for balancer in balancers if not balancer.vpc_id or not vpcs or balancer.vpc_id in vpcs}
+    return sorted(near | set(own))

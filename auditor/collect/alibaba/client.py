@@ -1,0 +1,155 @@
+"""The client of the cloud side: every call goes through it, and comes back as facts or as one kind of failure."""
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from auditor.collect.alibaba.credentials import CredentialSettings, open_credentials
+from auditor.collect.alibaba.endpoints import Endpoints
+from auditor.collect.alibaba.failures import CallFailed, from_network, read_answer
+from auditor.collect.alibaba.pacing import Backoff, Limiter, Limits, Meter, repeat
+from auditor.collect.alibaba.redact import scrub
+from auditor.collect.alibaba.sdk import Channel, Request, SnapshotSigner
+from auditor.facts.table import ReasonKind
+from auditor.facts.text import t
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+
+class CloudClient:
+    """Asks the cloud about one region, with one identity. Made for one collection; safe for threads."""
+
+    def __init__(
+        self,
+        region: str,
+        cluster_id: str,
+        credentials: CredentialSettings,
+        *,
+        endpoint: str = "",
+        endpoints: Mapping[str, str] | None = None,
+        allow_plain_http: bool = False,
+        deadline_seconds: float = 120,
+        connect_timeout: float = 5,
+        read_timeout: float = 20,
+        limits: Limits | None = None,
+        backoff: Backoff | None = None,
+    ) -> None:
+        """Prepare the client. No call is made.
+
+        Args:
+            region: the region of the cluster, such as ``cn-hangzhou``.
+            cluster_id: the ACK cluster id.
+            credentials: who to be.
+            endpoint: one base URL for all products; empty for the cloud's own.
+            endpoints: base URLs by product (``{"slb": "https://…"}``); they win over ``endpoint``.
+            allow_plain_http: whether ``http`` is allowed for other than loopback addresses.
+            deadline_seconds: how long each product may be asked in all, waits and repeats included.
+            connect_timeout: seconds that a connection may take.
+            read_timeout: seconds that an answer may take.
+            limits: how many calls to one product at once, and how many a second.
+            backoff: the pace of repeats.
+
+        Raises:
+            ConfigError: what is configured can't lead to a call.
+        """
+        self.region = region
+        self.cluster_id = cluster_id
+        self._endpoints = Endpoints(region, endpoint, endpoints, allow_plain_http=allow_plain_http)
+        self._limits = limits or Limits()
+        self._backoff = backoff or Backoff()
+        self._deadline = deadline_seconds
+        self._connect_timeout = connect_timeout
+        self._read_timeout = read_timeout
+        self._credentials = open_credentials(
+            credentials, region, self._endpoints.of("sts"), allow_plain_http=allow_plain_http
+        )
+        self._channels: dict[str, Channel] = {}
+        self._meters: dict[str, Meter] = {}
+        self._limiters: dict[str, Limiter] = {}
+        self._lock = threading.Lock()
+
+    def call(self, request: Request) -> dict[str, Any]:
+        """Send a request, again while that may help, and return its decoded answer. Raises CallFailed."""
+        channel, meter, limiter = self._way_to(request.product)
+        with meter.running():
+            return repeat(
+                lambda number: self._attempt(request, number, channel, meter, limiter),
+                self._backoff,
+                lambda: meter.left,
+            )
+
+    def each(self, function: Callable[[A], B], items: Iterable[A]) -> list[B]:
+        """Return the results of a function that makes calls, for all items in their order, some at a time."""
+        todo: Sequence[A] = list(items)
+        if len(todo) <= 1:
+            return [function(item) for item in todo]
+        with ThreadPoolExecutor(min(self._limits.concurrent, len(todo)), thread_name_prefix="alibaba") as pool:
+            return list(pool.map(function, todo))
+
+    def cost(self, source: str) -> Meter:
+        """Return what asking a source has cost so far: ``calls``, ``retries`` among them, and ``seconds``."""
+        with self._lock:
+            return self._meter(source)
+
+    def close(self) -> None:
+        """Close all connections."""
+        with self._lock:
+            for channel in self._channels.values():
+                channel.close()
+            self._channels.clear()
+
+    def _way_to(self, product: str) -> tuple[Channel, Meter, Limiter]:
+        with self._lock:
+            if product not in self._channels:
+                signer = SnapshotSigner(self._credentials.source)
+                self._channels[product] = Channel(
+                    self.region, self._endpoints.of(product), signer, self._limits.concurrent
+                )
+            limiter = self._limiters.setdefault(product, Limiter(self._limits))
+            return self._channels[product], self._meter(product), limiter
+
+    def _meter(self, source: str) -> Meter:
+        return self._meters.setdefault(source, Meter(self._deadline))
+
+    def _attempt(
+        self, request: Request, number: int, channel: Channel, meter: Meter, limiter: Limiter
+    ) -> dict[str, Any]:
+        if meter.left <= 0:
+            raise _out_of_time(request, meter)  # without a wait for its turn: many may stand in line behind
+        with limiter.admitted():
+            left = meter.left
+            if left <= 0:
+                raise _out_of_time(request, meter)
+            meter.count(is_retry=number > 1)
+            try:
+                answer = channel.send(request, min(self._connect_timeout, left), min(self._read_timeout, left))
+            except CallFailed:
+                raise
+            except OSError as error:
+                raise from_network(request, error, self._secrets(channel)) from None
+            except Exception as error:  # noqa: BLE001 - whatever the SDK stumbles over must stay one failed call
+                raise _stumbled(request, error, self._secrets(channel)) from None
+        return read_answer(request, answer, self._credentials.origin, self._secrets(channel))
+
+    @staticmethod
+    def _secrets(channel: Channel) -> tuple[str, ...]:
+        last = channel.signer.last
+        return (last.access_key_id, last.access_key_secret, last.security_token) if last else ()
+
+
+def _out_of_time(request: Request, meter: Meter) -> CallFailed:
+    text = t(
+        "the {seconds} seconds for asking {source} were over before {action}; timeout_seconds sets them",
+        seconds=meter.budget,
+        source=request.product,
+        action=request.permission,
+    )
+    return CallFailed(request.product, ReasonKind.TIMEOUT, text)
+
+
+def _stumbled(request: Request, error: Exception, secrets: tuple[str, ...]) -> CallFailed:
+    detail = scrub(f"{type(error).__name__}: {error}", secrets)
+    text = t("{action} could not be sent or read ({detail})", action=request.permission, detail=detail)
+    return CallFailed(request.product, ReasonKind.MALFORMED, text)

@@ -1,0 +1,281 @@
+"""Who the auditor is towards the cloud: each kind of credentials as a source of snapshots."""
+
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from auditor.collect.alibaba.endpoints import check_url
+from auditor.collect.alibaba.failures import CallFailed
+from auditor.collect.alibaba.redact import scrub
+from auditor.collect.alibaba.role_session import assumed_role, oidc_role
+from auditor.collect.alibaba.sdk import Snapshot, silence_loggers
+from auditor.collect.errors import ConfigError
+from auditor.facts.table import ReasonKind
+from auditor.facts.text import Text, t
+
+KEY_VARIABLES = ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET")
+TOKEN_VARIABLE = "ALIBABA_CLOUD_SECURITY_TOKEN"  # noqa: S105 - the name of a variable
+OIDC_VARIABLES = {
+    "role_arn": "ALIBABA_CLOUD_ROLE_ARN",
+    "oidc_provider_arn": "ALIBABA_CLOUD_OIDC_PROVIDER_ARN",
+    "oidc_token_file": "ALIBABA_CLOUD_OIDC_TOKEN_FILE",
+}
+"""Set by ACK's webhook in the Pods of a ServiceAccount that has an RRSA role."""
+OVERRIDING_VARIABLES = ("ALIYUN_ACCESS_KEY_ID", "ALIYUN_ACCESS_KEY_SECRET")
+"""The classic SDK prefers these to every other credential, and says nothing."""
+
+
+@dataclass(frozen=True)
+class CredentialSettings:
+    """One way to be somebody; which parts are needed depends on ``kind``.
+
+    Kinds: ``default`` (environment, RRSA, profile files, instance metadata, URI, in this order), ``access_key``,
+    ``sts``, ``ram_role`` (taken on from ``source``, or from the default chain), ``ecs_role``, ``rrsa``,
+    ``profile`` and ``uri``.
+    """
+
+    kind: str = "default"
+    access_key_id: str = field(default="", repr=False)
+    access_key_secret: str = field(default="", repr=False)
+    security_token: str = field(default="", repr=False)
+    role_arn: str = ""
+    session_name: str = "ack-auditor"
+    external_id: str = field(default="", repr=False)
+    source: "CredentialSettings | None" = None
+    role_name: str = ""
+    oidc_provider_arn: str = ""
+    oidc_token_file: str = ""
+    profile: str = ""
+    uri: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """Where snapshots come from, and how a report names that place."""
+
+    source: Callable[[], Snapshot]
+    origin: Text
+
+
+@dataclass(frozen=True)
+class _Place:
+    """What opening credentials needs to know besides the settings."""
+
+    region: str
+    sts_url: str
+    allow_plain_http: bool
+
+
+def open_credentials(
+    settings: CredentialSettings, region: str, sts_url: str, *, allow_plain_http: bool = False
+) -> Credentials:
+    """Return the source of these credentials. No call is made, no file is read.
+
+    Args:
+        settings: which credentials.
+        region: the region in which roles are taken on.
+        sts_url: the base URL of STS, for ``ram_role`` and ``rrsa``.
+        allow_plain_http: whether ``uri`` may be plain ``http`` beyond this machine.
+
+    Raises:
+        ConfigError: a part is missing, or variables of the environment would override what is configured.
+    """
+    overriding = [name for name in OVERRIDING_VARIABLES if os.environ.get(name)]
+    if settings.kind != "default" and len(overriding) == len(OVERRIDING_VARIABLES):
+        raise ConfigError(
+            t(
+                "credentials: the environment variables {names} would silently override the configured credentials "
+                "of kind {kind}; unset them",
+                names=overriding,
+                kind=settings.kind,
+            )
+        )
+    return _open(settings, _Place(region, sts_url, allow_plain_http), "credentials")
+
+
+def _open(settings: CredentialSettings, place: _Place, key: str) -> Credentials:
+    openers: dict[str, Callable[[CredentialSettings, _Place, str], Credentials]] = {
+        "default": _default,
+        "access_key": _static,
+        "sts": _static,
+        "ram_role": _ram_role,
+        "ecs_role": _ecs_role,
+        "rrsa": _rrsa,
+        "profile": _profile,
+        "uri": _uri,
+    }
+    if settings.kind not in openers:
+        raise ConfigError(
+            t(
+                "{key}.kind: {kind} is no kind of credentials; expected one of {known}",
+                key=key,
+                kind=settings.kind,
+                known=", ".join(openers),
+            )
+        )
+    return openers[settings.kind](settings, place, key)
+
+
+def _require(settings: CredentialSettings, key: str, *parts: str) -> None:
+    missing = [part for part in parts if not getattr(settings, part)]
+    if missing:
+        raise ConfigError(
+            t(
+                "{key}: credentials of kind {kind} need {missing}",
+                key=key,
+                kind=settings.kind,
+                missing=", ".join(missing),
+            )
+        )
+
+
+def _static(settings: CredentialSettings, _place: _Place, key: str) -> Credentials:
+    has_token = settings.kind == "sts"
+    _require(settings, key, "access_key_id", "access_key_secret", *(("security_token",) if has_token else ()))
+    token = settings.security_token if has_token else ""
+    snapshot = Snapshot(settings.access_key_id, settings.access_key_secret, token)
+    return Credentials(lambda: snapshot, t("{key} (kind {kind})", key=key, kind=settings.kind))
+
+
+def _ram_role(settings: CredentialSettings, place: _Place, key: str) -> Credentials:
+    _require(settings, key, "role_arn")
+    base = _open(settings.source or CredentialSettings(), place, f"{key}.source" if settings.source else key)
+    source = assumed_role(
+        base.source,
+        place.region,
+        place.sts_url,
+        role_arn=settings.role_arn,
+        session_name=settings.session_name,
+        external_id=settings.external_id,
+        origin=base.origin,
+    )
+    return Credentials(source, t("the role {role}, taken on from {base}", role=settings.role_arn, base=base.origin))
+
+
+def _rrsa(settings: CredentialSettings, place: _Place, key: str) -> Credentials:
+    parts = {name: getattr(settings, name) or os.environ.get(variable, "") for name, variable in OIDC_VARIABLES.items()}
+    missing = [f"{name} ({OIDC_VARIABLES[name]})" for name, value in parts.items() if not value]
+    if missing:
+        raise ConfigError(
+            t(
+                "{key}: credentials of kind rrsa need {missing}, as a key or as an environment variable",
+                key=key,
+                missing=", ".join(missing),
+            )
+        )
+    origin = t("the role {role}, by the token in {file}", role=parts["role_arn"], file=parts["oidc_token_file"])
+    source = oidc_role(
+        place.region,
+        place.sts_url,
+        role_arn=parts["role_arn"],
+        provider_arn=parts["oidc_provider_arn"],
+        token_file=parts["oidc_token_file"],
+        session_name=settings.session_name,
+        origin=origin,
+    )
+    return Credentials(source, origin)
+
+
+def _default(settings: CredentialSettings, place: _Place, key: str) -> Credentials:
+    key_id, secret = (os.environ.get(name, "") for name in KEY_VARIABLES)
+    if key_id and secret:
+        snapshot = Snapshot(key_id, secret, os.environ.get(TOKEN_VARIABLE, ""))
+        return Credentials(lambda: snapshot, t("the environment variables {names}", names=" / ".join(KEY_VARIABLES)))
+    if key_id or secret:
+        present, absent = KEY_VARIABLES if key_id else reversed(KEY_VARIABLES)
+        raise ConfigError(
+            t(
+                "{key}: the environment variable {present} is set without {absent}; set both or none",
+                key=key,
+                present=present,
+                absent=absent,
+            )
+        )
+    if all(os.environ.get(variable) for variable in OIDC_VARIABLES.values()):
+        return _rrsa(CredentialSettings("rrsa", session_name=settings.session_name), place, key)
+    return _by_package(
+        lambda providers: providers.DefaultCredentialsProvider(),
+        t("the default chain (environment, profile files, instance metadata, credentials URI)"),
+    )
+
+
+def _ecs_role(settings: CredentialSettings, _place: _Place, _key: str) -> Credentials:
+    return _by_package(
+        lambda providers: providers.EcsRamRoleCredentialsProvider(
+            role_name=settings.role_name or None, async_update_enabled=False
+        ),
+        t("the role of the instance, by its metadata service"),
+    )
+
+
+def _profile(settings: CredentialSettings, _place: _Place, key: str) -> Credentials:
+    _require(settings, key, "profile")
+    name = settings.profile
+    return _by_package(
+        lambda providers: _FirstOf(
+            providers.CLIProfileCredentialsProvider(profile_name=name),
+            providers.ProfileCredentialsProvider(profile_name=name),
+        ),
+        t("the profile {name} (~/.aliyun/config.json or ~/.alibabacloud/credentials.ini)", name=name),
+    )
+
+
+def _uri(settings: CredentialSettings, place: _Place, key: str) -> Credentials:
+    _require(settings, key, "uri")
+    parts = urlsplit(settings.uri)
+    base = f"{parts.scheme}://{parts.netloc}"
+    check_url(base, f"{key}.uri", allow_plain_http=place.allow_plain_http)
+    # The package writes "None" for a port that is not spelt out.
+    port = "" if parts.port else ":443" if parts.scheme == "https" else ":80"
+    uri = parts._replace(netloc=f"{parts.netloc}{port}").geturl()
+    return _by_package(
+        lambda providers: providers.URLCredentialsProvider(uri=uri), t("the credentials URI at {base}", base=base)
+    )
+
+
+class _FirstOf:
+    """The first of several providers that has credentials."""
+
+    def __init__(self, *providers: Any) -> None:
+        self._providers = providers
+
+    def get_credentials(self) -> Any:
+        errors = []
+        for provider in self._providers:
+            try:
+                return provider.get_credentials()
+            except Exception as error:  # noqa: BLE001 - the package raises plain exceptions for "none here"
+                errors.append(str(error))
+        raise LookupError("; ".join(errors))
+
+
+def _by_package(make: Callable[[Any], Any], origin: Text) -> Credentials:
+    """Return a source that rests on ``alibabacloud_credentials``, which is slow to import: only when it is used."""
+    made: list[Any] = []
+    making = threading.Lock()
+
+    def snapshot() -> Snapshot:
+        try:
+            with making:
+                if not made:
+                    from alibabacloud_credentials import provider  # noqa: PLC0415 - see above
+
+                    silence_loggers()
+                    made.append(make(provider))
+            found = made[0].get_credentials()
+        except Exception as error:  # noqa: BLE001 - of many kinds, and its words may hold a token
+            raise _not_found(origin, error) from None
+        key_id, secret = found.get_access_key_id(), found.get_access_key_secret()
+        if not key_id or not secret:
+            raise _not_found(origin, LookupError("no access key"))
+        return Snapshot(key_id, secret, found.get_security_token() or "")
+
+    return Credentials(snapshot, origin)
+
+
+def _not_found(origin: Text, error: Exception) -> CallFailed:
+    text = t("no usable credentials from {origin}: {error}", origin=origin, error=scrub(str(error)))
+    return CallFailed("sts", ReasonKind.ERROR, text)

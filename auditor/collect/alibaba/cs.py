@@ -1,0 +1,135 @@
+"""Container Service: the cluster, its node pools and add-ons."""
+
+import re
+from typing import Any
+
+import msgspec
+
+from auditor.collect.alibaba.client import CloudClient
+from auditor.collect.alibaba.fields import BadField, Fields
+from auditor.collect.alibaba.filling import from_list, one_by_one
+from auditor.collect.alibaba.paging import WHOLE
+from auditor.collect.alibaba.sdk import Request
+from auditor.collect.provider import provides
+from auditor.facts.cloud.cs import Addon, Cluster, NodePool
+from auditor.facts.ref import Layer
+from auditor.facts.table import Table
+
+_VERSION_KEY = re.compile(r"^(?P<component>[a-z0-9][a-z0-9-]*)Version$")
+"""``csi-pluginVersion``; a key with a capital (``KubernetesVersion``) is of no component."""
+
+
+@provides("clusters", source="cs", layer=Layer.CLOUD, permissions=("cs:DescribeClusterDetail",))
+def collect_clusters(client: CloudClient) -> Table[Cluster]:
+    """Fill ``clusters`` with the one that is audited."""
+
+    def read(cluster_id: str) -> Cluster:
+        return _cluster(Fields(client.call(Request("cs", "DescribeClusterDetail", {"ClusterId": cluster_id}))))
+
+    return one_by_one(client, "clusters", "cs", [client.cluster_id], read)
+
+
+@provides("node_pools", source="cs", layer=Layer.CLOUD, permissions=("cs:DescribeClusterNodePools",))
+def collect_node_pools(client: CloudClient) -> Table[NodePool]:
+    """Fill ``node_pools`` with those of the cluster."""
+    request = Request(
+        "cs",
+        "DescribeClusterNodePools",
+        {"ClusterId": client.cluster_id},
+        path="/clusters/[ClusterId]/nodepools",
+    )
+    return from_list(client, "node_pools", request, ("nodepools", ""), WHOLE, _node_pool, _node_pool_id)
+
+
+@provides("addons", source="cs", layer=Layer.CLOUD, permissions=("cs:ListClusterAddonInstances",))
+def collect_addons(client: CloudClient) -> Table[Addon]:
+    """Fill ``addons`` with those of the cluster."""
+    request = Request(
+        "cs",
+        "ListClusterAddonInstances",
+        {"ClusterId": client.cluster_id},
+        path="/clusters/[ClusterId]/addon_instances",
+    )
+    return from_list(client, "addons", request, ("addons", ""), WHOLE, _addon, lambda fields: fields.required("name"))
+
+
+def _cluster(fields: Fields) -> Cluster:
+    meta = _embedded(fields, "meta_data")
+    capabilities = meta.child("Capabilities")
+    return Cluster(
+        id=fields.required("cluster_id"),
+        name=fields.word("name"),
+        type=fields.known("cluster_type"),
+        spec=fields.known("cluster_spec"),
+        profile=fields.known("profile"),
+        state=fields.known("state"),
+        version=fields.known("current_version"),
+        vpc_id=fields.known("vpc_id"),
+        vswitch_ids=fields.texts("vswitch_ids") or [],
+        security_group_id=fields.known("security_group_id"),
+        container_cidr=fields.known("container_cidr") or fields.known("subnet_cidr"),
+        service_cidr=fields.known("service_cidr") or meta.known("ServiceCIDR"),
+        proxy_mode=fields.known("proxy_mode") or capabilities.known("ProxyMode"),
+        network=capabilities.known("Network"),
+        worker_role_name=fields.known("worker_ram_role_name"),
+        api_endpoints=_texts_of(_embedded(fields, "master_url")),
+        component_versions=_component_versions(meta),
+    )
+
+
+def _embedded(fields: Fields, name: str) -> Fields:
+    """Return an object that is written as a JSON text. What is no such text says nothing: old clusters differ."""
+    text = fields.text(name)
+    try:
+        data = msgspec.json.decode(text) if text else {}
+    except msgspec.DecodeError:
+        data = {}
+    return Fields(data if isinstance(data, dict) else {})
+
+
+def _texts_of(fields: Fields) -> dict[str, str]:
+    return {name: value for name, value in fields.pairs() if isinstance(value, str) and value}
+
+
+def _component_versions(meta: Fields) -> dict[str, str]:
+    versions = {addon.word("name"): addon.word("version") for addon in meta.records("Addons") or []}
+    for name, value in meta.pairs():
+        match = _VERSION_KEY.match(name)
+        if match and isinstance(value, str) and value:
+            versions[match["component"]] = value
+    return {name: version for name, version in versions.items() if name and version}
+
+
+def _node_pool_id(fields: Fields) -> str:
+    return fields.child("nodepool_info").required("nodepool_id")
+
+
+def _node_pool(fields: Fields) -> NodePool:
+    info = fields.child("nodepool_info")
+    scaling = fields.child("auto_scaling")
+    group = fields.child("scaling_group")
+    vswitch_ids = group.texts("vswitch_ids")
+    if vswitch_ids is None and scaling.flag("enable"):
+        raise BadField("scaling_group.vswitch_ids")
+    return NodePool(
+        id=_node_pool_id(fields),
+        name=info.word("name"),
+        type=info.known("type"),
+        auto_scaling=scaling.flag("enable"),
+        min_instances=scaling.integer("min_instances"),
+        max_instances=scaling.integer("max_instances"),
+        scaling_group_id=group.word("scaling_group_id"),
+        vswitch_ids=vswitch_ids or [],
+        instance_types=group.texts("instance_types") or [],
+        role_name=group.word("ram_role_name"),
+        labels=_labels(fields.child("kubernetes_config")),
+        state=fields.child("status").known("state"),
+    )
+
+
+def _labels(config: Fields) -> dict[str, str]:
+    return {label.word("key"): label.word("value") for label in config.records("labels") or []}
+
+
+def _addon(fields: Fields) -> Any:
+    return Addon(name=fields.required("name"), version=fields.word("version"), state=fields.word("state"))

@@ -1,0 +1,221 @@
+"""What can become of a call, as one exception: why nothing was learnt, and what to do about it."""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from auditor.collect.alibaba.redact import scrub
+from auditor.collect.alibaba.sdk import Answer, Request
+from auditor.facts.table import Reason, ReasonKind
+from auditor.facts.text import Text, t
+
+_DENIED = re.compile(
+    r"^(Forbidden|NoPermission|StatusForbidden|STATUS_FORBIDDEN|ErrorCheckAcl|ImplicitDeny|ExplicitDeny"
+    r"|AccessDenied|Unauthorized|UnauthorizedOperation|NotAuthorized|ErrorForbidden)",
+    re.IGNORECASE,
+)
+_LOOKS_DENIED = re.compile(r"^(?!OperationDenied).*(forbid|permission|unauthor|denied)", re.IGNORECASE)
+"""How a code that is not listed above says the same; for HTTP 401 and 403 only, which ECS uses for more."""
+_BAD_KEY = re.compile(r"^(InvalidAccessKeyId|InvalidAccessKey\b|InactiveAccessKey|MissingAccessKeyId)", re.IGNORECASE)
+_BAD_TOKEN = re.compile(r"^(InvalidSecurityToken|MissingSecurityToken|InvalidSTSToken)", re.IGNORECASE)
+_BAD_SIGNATURE = re.compile(r"^(SignatureDoesNotMatch|IncompleteSignature|InvalidAccessKeySecret)", re.IGNORECASE)
+_BAD_CLOCK = re.compile(r"^(InvalidTimeStamp|IllegalTimestamp)", re.IGNORECASE)
+_PASSING = re.compile(r"^(Throttling|ServiceUnavailable|InternalError)", re.IGNORECASE)
+_NOT_OPENED = re.compile(r"ServiceNotOpen", re.IGNORECASE)
+_NOT_IN_REGION = re.compile(r"^InvalidRegionId", re.IGNORECASE)
+_ABSENT = re.compile(r"(\.NotFound$|^EntityNotExist\b|^ResourceNotFound\b|NotExist$)", re.IGNORECASE)
+_OPTIONAL_PRODUCTS = ("nas", "nlb")
+"""Products that a region may lack while it has ACK."""
+
+
+class CallFailed(Exception):  # noqa: N818 - read as a sentence
+    """A call brought no facts.
+
+    Attributes:
+        source: the product that was asked.
+        kind: what kind of failure.
+        code: the cloud's error code; empty where the answer had none, or there was no answer.
+        text: what happened, in words for a report; never holds a secret or a signed URL.
+        missing: the permission to grant, where that is the cure.
+        request_id: what the cloud's support asks for; empty where there was no answer.
+        http_status: of the answer; None where there was none.
+        is_passing: whether the same call may succeed in a moment.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        kind: ReasonKind,
+        text: Text,
+        *,
+        code: str = "",
+        missing: tuple[str, ...] = (),
+        request_id: str = "",
+        http_status: int | None = None,
+        is_passing: bool = False,
+    ) -> None:
+        """Take all that is known of the failure."""
+        super().__init__(str(text))
+        self.source = source
+        self.kind = kind
+        self.text = text
+        self.code = code
+        self.missing = missing
+        self.request_id = request_id
+        self.http_status = http_status
+        self.is_passing = is_passing
+
+    @property
+    def reason(self) -> Reason:
+        """The reason that a fact table gives. Without the request id: the same failure is to be one reason."""
+        return Reason(self.source, self.kind, self.text, self.missing)
+
+    @property
+    def is_not_opened(self) -> bool:
+        """Whether the account has not opened the product, or the region lacks it: it has no such resources."""
+        if _NOT_OPENED.search(self.code):
+            return True
+        return self.source in _OPTIONAL_PRODUCTS and bool(_NOT_IN_REGION.match(self.code))
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether the object that was asked for does not exist."""
+        return self.kind is ReasonKind.ERROR and bool(_ABSENT.search(self.code))
+
+
+def malformed(source: str, action: str, what: str | Text) -> CallFailed:
+    """Make the failure of an answer that is not of the documented shape; ``what`` is the field, or a sentence."""
+    text = t("the answer to {action} is not as documented: {what}", action=action, what=what)
+    return CallFailed(source, ReasonKind.MALFORMED, text)
+
+
+def read_answer(request: Request, answer: Answer, credentials: Text, secrets: Iterable[str]) -> dict[str, Any]:
+    """Return the decoded answer. Raises CallFailed for an error, or for what is no JSON object.
+
+    ``credentials`` says where the credentials come from, for the advice; ``secrets`` never appear in a text.
+    """
+    is_success = 200 <= answer.status < 300
+    try:
+        body = msgspec.json.decode(answer.body)
+    except msgspec.DecodeError:
+        raise _not_json(request, answer) from None
+    if not isinstance(body, dict):
+        raise malformed(request.product, request.permission, t("it is no JSON object"))
+    if is_success and body.get("Success") not in (False, "false", "False"):
+        return body
+    raise _refused(request, answer.status, body, credentials, secrets)
+
+
+def _not_json(request: Request, answer: Answer) -> CallFailed:
+    if 200 <= answer.status < 300:
+        return malformed(request.product, request.permission, t("it is no JSON"))
+    text = t(
+        "the answer to {action} is no JSON (HTTP {status}), so it is not the API's: "
+        "a proxy or a gateway may stand between",
+        action=request.permission,
+        status=answer.status,
+    )
+    return CallFailed(
+        request.product,
+        ReasonKind.MALFORMED,
+        text,
+        http_status=answer.status,
+        is_passing=answer.status == 429 or answer.status >= 500,
+    )
+
+
+def _refused(
+    request: Request, status: int, body: dict[str, Any], credentials: Text, secrets: Iterable[str]
+) -> CallFailed:
+    # CS writes its own errors in lower case, those of the gateway before it in upper case.
+    code = _first(body, "Code", "code", "error_code")
+    message = scrub(_first(body, "Message", "message", "error"), secrets)
+    kind, text = _meaning(request, status, code, message, credentials)
+    return CallFailed(
+        request.product,
+        kind,
+        text,
+        code=code,
+        missing=(request.permission,) if kind is ReasonKind.FORBIDDEN and not _is_about_the_key(code) else (),
+        request_id=_first(body, "RequestId", "requestId", "request_id"),
+        http_status=status,
+        is_passing=bool(_PASSING.match(code)) or status == 429 or status >= 500,
+    )
+
+
+def _first(body: dict[str, Any], *names: str) -> str:
+    return next((str(body[name]) for name in names if isinstance(body.get(name), str | int)), "")
+
+
+def _is_about_the_key(code: str) -> bool:
+    return any(pattern.match(code) for pattern in (_BAD_KEY, _BAD_TOKEN, _BAD_SIGNATURE))
+
+
+def _meaning(request: Request, status: int, code: str, message: str, credentials: Text) -> tuple[ReasonKind, Text]:
+    action = request.permission
+    if _BAD_KEY.match(code):
+        text = t(
+            "the cloud does not know the access key ({code}): check that its id is right and that it is enabled; "
+            "it comes from {credentials}",
+            code=code,
+            credentials=credentials,
+        )
+        return ReasonKind.FORBIDDEN, text
+    if _BAD_TOKEN.match(code):
+        text = t(
+            "the security token is wrong or has expired ({code}): get a new one; it comes from {credentials}",
+            code=code,
+            credentials=credentials,
+        )
+        return ReasonKind.FORBIDDEN, text
+    if _BAD_SIGNATURE.match(code):
+        text = t(
+            "the secret does not belong to the access key: check both parts of it; they come from {credentials}",
+            credentials=credentials,
+        )
+        return ReasonKind.FORBIDDEN, text
+    if _BAD_CLOCK.match(code):
+        return ReasonKind.ERROR, t("the clock of this machine differs from the cloud's by more than 15 minutes; set it")
+    if code.lower().startswith("throttling") or status == 429:
+        return ReasonKind.THROTTLED, t("{action} was throttled by the cloud ({code})", action=action, code=code)
+    if _DENIED.match(code) or (status in (401, 403) and _LOOKS_DENIED.search(code or "denied")):
+        return ReasonKind.FORBIDDEN, t(
+            "{action} was denied ({code}): grant it to the identity of the auditor",
+            action=action,
+            code=code or f"HTTP {status}",
+        )
+    if code.startswith("ErrorClusterNotFound"):
+        return ReasonKind.ERROR, t(
+            "there is no cluster {cluster} in this account and region: "
+            "check cluster_id and region in the configuration",
+            cluster=str(request.params.get("ClusterId", "")),
+        )
+    return ReasonKind.ERROR, t(
+        "{action} failed: {code} {message}", action=action, code=code or f"HTTP {status}", message=message
+    )
+
+
+def from_network(request: Request, error: OSError, secrets: Iterable[str]) -> CallFailed:
+    """Make the failure of a call that no answer came to."""
+    kind, what, is_passing = _network_kind(error)
+    detail = scrub(str(error), secrets)
+    text = t("{what}: {action} got no answer ({detail})", what=what, action=request.permission, detail=detail)
+    return CallFailed(request.product, kind, text, code="SDK.HttpError", is_passing=is_passing)
+
+
+def _network_kind(error: OSError) -> tuple[ReasonKind, Text, bool]:
+    # Two families of exceptions arrive here, of the SDK's vendored requests and of the installed one, so they
+    # are told by the names of their classes.
+    classes = {cls.__name__ for cls in type(error).__mro__}
+    words = scrub(str(error)).lower()
+    if classes & {"Timeout", "TimeoutError"} or "timed out" in words:
+        return ReasonKind.TIMEOUT, t("the cloud did not answer in time"), True
+    if "SSLError" in classes or re.search(r"certificate|\bssl", words):
+        return ReasonKind.UNREACHABLE, t("TLS with the endpoint failed"), False
+    if "ProxyError" in classes:
+        return ReasonKind.UNREACHABLE, t("the proxy did not let the call through"), True
+    if any(sign in words for sign in ("name or service not known", "name resolution", "getaddrinfo", "nodename")):
+        return ReasonKind.UNREACHABLE, t("the name of the endpoint could not be resolved"), True
+    return ReasonKind.UNREACHABLE, t("the endpoint can't be reached"), True

@@ -1,0 +1,142 @@
+"""How fast and how long a product is asked: a limiter, a budget of time, and the pace of repeats."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+import tenacity
+
+from auditor.collect.alibaba.failures import CallFailed
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How many calls to one product are under way at once, and how many are started.
+
+    The products allow from some ten to some hundred calls a second for each operation and account; the auditor
+    is to leave room for the cluster's own components, which share that allowance.
+    """
+
+    concurrent: int = 8
+    per_second: float = 10
+    burst: int = 20
+
+
+@dataclass(frozen=True)
+class Backoff:
+    """The pace of repeats: exponential with jitter, in seconds.
+
+    A throttled call is repeated for as long as the source's budget lasts; what fails otherwise, at most
+    ``attempts`` times in all.
+    """
+
+    first: float = 0.5
+    longest: float = 10
+    attempts: int = 5
+
+
+class Limiter:
+    """Bounds the calls under way, and their rate by a bucket of tokens."""
+
+    def __init__(self, limits: Limits) -> None:
+        """Start with a full bucket."""
+        self._slots = threading.BoundedSemaphore(limits.concurrent)
+        self._rate = limits.per_second
+        self._burst = float(limits.burst)
+        self._tokens = float(limits.burst)
+        self._filled_at = time.monotonic()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def admitted(self) -> Iterator[None]:
+        """Wait for a slot and a token, and hold the slot."""
+        with self._slots:
+            time.sleep(self._take())
+            yield
+
+    def _take(self) -> float:
+        with self._lock:
+            now = time.monotonic()
+            self._tokens = min(self._burst, self._tokens + (now - self._filled_at) * self._rate)
+            self._filled_at = now
+            self._tokens -= 1
+            return max(0.0, -self._tokens / self._rate)
+
+
+class Meter:
+    """Counts what asking a source costs, and how much of its time is left. Safe for threads.
+
+    ``seconds`` is the time during which at least one call of the source was under way, waits included. The
+    budget is spent by that time alone: while the source waits for others, its clock stands still.
+    """
+
+    def __init__(self, budget_seconds: float) -> None:
+        """Start at zero."""
+        self.calls = 0
+        self.retries = 0
+        self.budget = budget_seconds
+        self._busy = 0.0
+        self._active = 0
+        self._since = 0.0
+        self._lock = threading.Lock()
+
+    @property
+    def seconds(self) -> float:
+        """The time spent so far, in seconds."""
+        with self._lock:
+            running = time.monotonic() - self._since if self._active else 0.0
+            return self._busy + running
+
+    @property
+    def left(self) -> float:
+        """The seconds that are left of the budget; not below 0."""
+        return max(0.0, self.budget - self.seconds)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Let the clock run."""
+        with self._lock:
+            if not self._active:
+                self._since = time.monotonic()
+            self._active += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._active -= 1
+                if not self._active:
+                    self._busy += time.monotonic() - self._since
+
+    def count(self, *, is_retry: bool) -> None:
+        """Count one request that is sent."""
+        with self._lock:
+            self.calls += 1
+            self.retries += is_retry
+
+
+def repeat(attempt: Callable[[int], T], backoff: Backoff, left: Callable[[], float]) -> T:
+    """Call ``attempt`` until it succeeds, fails for good, or ``left`` seconds would not suffice for the wait.
+
+    ``attempt`` gets its number, from 1, and raises CallFailed; the last one is raised on.
+    """
+
+    def is_over(state: tenacity.RetryCallState) -> bool:
+        failure = state.outcome.exception() if state.outcome else None
+        is_throttled = isinstance(failure, CallFailed) and failure.kind == "throttled"
+        return state.upcoming_sleep >= left() or (not is_throttled and state.attempt_number >= backoff.attempts)
+
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception(lambda error: isinstance(error, CallFailed) and error.is_passing),
+        wait=tenacity.wait_random_exponential(multiplier=backoff.first, max=backoff.longest),
+        stop=is_over,
+        reraise=True,
+    )
+    for turn in retrying:
+        with turn:
+            return attempt(turn.retry_state.attempt_number)
+    raise AssertionError("tenacity ends by a result or an exception")

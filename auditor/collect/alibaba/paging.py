@@ -1,0 +1,194 @@
+"""Gathers lists that come in pages, and tells what is missing from them.
+
+A list is complete when as much was gathered as was announced. What was gathered before a failure is kept.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from auditor.collect.alibaba.client import CloudClient
+from auditor.collect.alibaba.failures import CallFailed, malformed
+from auditor.collect.alibaba.fields import BadField, Fields
+from auditor.collect.alibaba.sdk import Request
+from auditor.facts.table import Reason, ReasonKind
+from auditor.facts.text import Text, t
+
+MOST_PAGES = 1000
+"""Far above what any account needs; ends a list whose pages never do."""
+
+
+@dataclass(frozen=True)
+class Numbered:
+    """Paging by number: on until as much is gathered as the total announces."""
+
+    size: int
+    number_param: str = "PageNumber"
+    size_param: str = "PageSize"
+    total: str = "TotalCount"
+
+
+@dataclass(frozen=True)
+class Tokened:
+    """Paging by token: on until none is given. The total may be left out, or be 0 beside rows (ECS)."""
+
+    size: int
+    size_param: str = "MaxResults"
+    total: str = "TotalCount"
+
+
+@dataclass(frozen=True)
+class Whole:
+    """No paging: one answer holds the whole list, and announces no total."""
+
+    total: str = "TotalCount"
+
+
+PAGE_NUMBER = Numbered
+ENTRY_PAGE = Numbered(50, "Page", "PageSize", "TotalAclEntry")
+"""The pages of an access control list's entries (SLB), which has names of its own for all of it."""
+ROUTE_PAGE = Tokened(100, "MaxResult")
+"""The pages of a route table (VPC), whose size parameter is singular."""
+WHOLE = Whole()
+
+Style = Numbered | Tokened | Whole
+
+
+@dataclass
+class Listing:
+    """What was gathered of a list.
+
+    Attributes:
+        items: as they came; None of them was looked into.
+        reasons: why some may be missing; empty for a complete list.
+        announced: how many there should be; None where the answers did not say.
+        last: the last answer, for what stands beside the list.
+        failure: the call that failed, if one did.
+    """
+
+    items: list[Any] = field(default_factory=list)
+    reasons: list[Reason] = field(default_factory=list)
+    announced: int | None = None
+    last: Fields | None = None
+    failure: CallFailed | None = None
+
+
+def gather(client: CloudClient, request: Request, outer: str, inner: str, style: Style) -> Listing:
+    """Read a whole list. Never raises for what the API answers: see ``reasons`` of the result.
+
+    A product that the account has not opened has no such resources: its list is empty, and known.
+
+    Args:
+        client: the client.
+        request: the operation, without the parameters of paging.
+        outer: the key of the list.
+        inner: the key inside, if the list is wrapped.
+        style: how the operation cuts its list into pages.
+    """
+    listing = Listing()
+    try:
+        for _ in _pages(client, request, outer, inner, style, listing):
+            pass
+    except CallFailed as failure:
+        listing.failure = failure
+        if not failure.is_not_opened or listing.items:
+            listing.reasons.append(failure.reason)
+    except BadField as bad:
+        listing.reasons.append(malformed(request.product, request.permission, bad.name).reason)
+    return listing
+
+
+def _pages(
+    client: CloudClient, request: Request, outer: str, inner: str, style: Style, listing: Listing
+) -> Iterator[None]:
+    advance = _Advance(request, style)
+    for _ in range(MOST_PAGES):
+        answer = Fields(client.call(advance.next_request()))
+        listing.last = answer
+        total = answer.integer(style.total)
+        listing.announced = listing.announced if total is None else total
+        page = answer.items(outer, inner)
+        if page is None and not (total == 0 and not listing.items):
+            # Absent is not empty: only an announced 0 says that there is nothing.
+            raise BadField(outer)
+        listing.items += page or []
+        if advance.is_done(answer, page or [], listing):
+            return
+        yield
+    listing.reasons.append(_cut(request, listing, t("the list did not end after {n} pages", n=MOST_PAGES)))
+
+
+class _Advance:
+    """Knows which page comes next, and whether one does."""
+
+    def __init__(self, request: Request, style: Style) -> None:
+        self._request = request
+        self._style = style
+        self._number = 0
+        self._tokens: list[str] = []
+        self._previous: list[Any] | None = None
+
+    def next_request(self) -> Request:
+        self._number += 1
+        style = self._style
+        if isinstance(style, Numbered):
+            return self._request.having(**{style.number_param: self._number, style.size_param: style.size})
+        if isinstance(style, Tokened):
+            token = {"NextToken": self._tokens[-1]} if self._tokens else {}
+            return self._request.having(**{style.size_param: style.size}, **token)
+        return self._request
+
+    def is_done(self, answer: Fields, page: list[Any], listing: Listing) -> bool:
+        if isinstance(self._style, Numbered):
+            return self._is_last_number(page, listing)
+        if isinstance(self._style, Tokened):
+            return self._is_last_token(answer, listing)
+        self._check_shortfall(listing)
+        return True
+
+    def _is_last_number(self, page: list[Any], listing: Listing) -> bool:
+        if listing.announced is None:
+            raise BadField(self._style.total)
+        if len(listing.items) >= listing.announced:
+            return True
+        if not page:
+            self._check_shortfall(listing)
+            return True
+        if page == self._previous:
+            listing.reasons.append(_cut(self._request, listing, t("the same page came twice")))
+            return True
+        self._previous = page
+        return False
+
+    def _is_last_token(self, answer: Fields, listing: Listing) -> bool:
+        token = answer.word("NextToken")
+        if not token:
+            self._check_shortfall(listing)
+            return True
+        if token in self._tokens:
+            listing.reasons.append(_cut(self._request, listing, t("the same NextToken came twice")))
+            return True
+        self._tokens.append(token)
+        return False
+
+    def _check_shortfall(self, listing: Listing) -> None:
+        if listing.announced is not None and len(listing.items) < listing.announced:
+            listing.reasons.append(shortfall(self._request, len(listing.items), listing.announced))
+
+
+def shortfall(request: Request, read: int, announced: int) -> Reason:
+    """Return the reason of a list that brought less than it announced."""
+    text = t(
+        "{action} brought {read} of {announced} announced rows",
+        action=request.permission,
+        read=read,
+        announced=announced,
+    )
+    return Reason(request.product, ReasonKind.TRUNCATED, text)
+
+
+def _cut(request: Request, listing: Listing, why: Text) -> Reason:
+    text = t(
+        "{action} was cut off after {read} rows: {why}", action=request.permission, read=len(listing.items), why=why
+    )
+    return Reason(request.product, ReasonKind.TRUNCATED, text)

@@ -1,0 +1,1 @@
+"""From an outcome to reports: a view model, then one file per format."""

@@ -1,0 +1,103 @@
+"""How many backend entries a Service still lacks on its load balancer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from auditor.facts.cloud.cs import Cluster
+from auditor.facts.joins.components import CcmVersion
+from auditor.facts.joins.load_balancers import BackendGroup
+from auditor.facts.joins.services import ServiceEndpoints, owner_of_group
+from auditor.facts.kubernetes.nodes import Node
+from auditor.facts.kubernetes.services import Service, ServicePort
+from auditor.facts.rules.ccm_backends import (
+    POD_BACKEND_TYPES,
+    BackendMode,
+    depends_on_version,
+    node_mode,
+    stated_mode,
+    wanted_backends,
+)
+from auditor.judge.api import NotKnown, Reason, ReasonKind, Table, t
+
+
+@dataclass(frozen=True)
+class NeededBackends:
+    """What a Service still lacks on its load balancer, in entries of server groups."""
+
+    endpoints: ServiceEndpoints
+    nodes: Table[Node]
+    ccm_version: CcmVersion
+    clusters: Table[Cluster]
+    cluster_id: str
+
+    def of(self, service: Service, groups: Sequence[BackendGroup]) -> tuple[int, int, tuple[Reason, ...]]:
+        """Return the least and the most entries that are missing, and why the two differ if they do.
+
+        Entries of the Service's own groups that are no longer wanted are taken off: the CCM removes them first.
+        """
+        modes, why = self._modes(service, groups)
+        missing = [self._missing(service, mode, groups) for mode in modes]
+        return min(missing), max(missing), why if min(missing) != max(missing) else ()
+
+    def _modes(self, service: Service, groups: Sequence[BackendGroup]) -> tuple[list[BackendMode], tuple[Reason, ...]]:
+        seen = {entry.type for group in groups if self._is_own(group, service) for entry in group.entries}
+        if "ecs" in seen:
+            return [node_mode(service)], ()
+        if seen & set(POD_BACKEND_TYPES):
+            return [BackendMode.ENI], ()
+        mode = stated_mode(service)
+        if mode:
+            return [mode], ()
+        why: tuple[Reason, ...] = (
+            Reason(
+                "kubernetes",
+                ReasonKind.UNDECIDABLE,
+                t("nothing says whether nodes or Pods are to be the backends of {service}", service=service.key),
+            ),
+        )
+        try:
+            row = self.clusters.get(self.cluster_id)
+        except NotKnown as gap:
+            row, why = None, gap.reasons
+        if row and (row.network or "").lower() == "flannel":
+            return [node_mode(service)], ()
+        return [node_mode(service), BackendMode.ENI], why
+
+    def _missing(self, service: Service, mode: BackendMode, groups: Sequence[BackendGroup]) -> int:
+        nodes = [] if mode is BackendMode.ENI else self.nodes.all()
+        asks_version = mode is not BackendMode.ENI and depends_on_version(nodes, service)
+        stated = self.ccm_version.stated() if asks_version else None
+        missing = 0
+        for port in service.ports:
+            ready = [e for e in self.endpoints.for_port(service.key, port) if e.is_ready]
+            wanted = wanted_backends(service, mode, nodes, ready, stated.numbers if stated else None)
+            group, is_shared = self._group_of(service, port, groups)
+            there = {who for entry in (group.entries if group else ()) for who in (entry.server_id, entry.ip)}
+            missing += len(wanted - there)
+            if group and not is_shared:
+                missing -= sum(entry.server_id not in wanted and entry.ip not in wanted for entry in group.entries)
+        return max(missing, 0)
+
+    def _group_of(
+        self, service: Service, port: ServicePort, groups: Sequence[BackendGroup]
+    ) -> tuple[BackendGroup | None, bool]:
+        """Return the group of a port, and whether it is one that the operator shares out."""
+        for pair in (service.setting("vgroup-port") or "").split(","):
+            group_id, _, number = pair.strip().rpartition(":")
+            if number == str(port.port):
+                return next((group for group in groups if group.id == group_id), None), True
+        own = {
+            owner.port: group
+            for group in groups
+            if self._is_own(group, service) and (owner := owner_of_group(group.name))
+        }
+        named = (str(value) for value in (port.node_port, port.target_port, port.port) if value)
+        return next((own[name] for name in named if name in own), None), False
+
+    def _is_own(self, group: BackendGroup, service: Service) -> bool:
+        owner = owner_of_group(group.name)
+        return (
+            owner is not None
+            and owner.service_key == service.key
+            and (not self.cluster_id or owner.cluster_id == self.cluster_id)
+        )

@@ -1,0 +1,195 @@
+"""The permission group of a NAS mount target refuses a node.
+
+A NAS mount target lets in only clients that a rule of its permission group names. The client is the node: the kubelet
+mounts, with the node's address, whatever address the Pod has. A group that was written for the nodes of its day leaves
+out those that came later, in another vSwitch or another zone, and a Pod that is moved there hangs in
+ContainerCreating with "access denied by server while mounting". With a rule that is read-only the mount succeeds and
+the first write fails.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from auditor.facts.cloud.nas import AccessGroupRules, FileSystem, MountTarget, access_group_key
+from auditor.facts.joins.nas import NasGroupNodes, answer_to
+from auditor.facts.joins.volumes import VolumeMountTargets, VolumeUsers
+from auditor.facts.kubernetes.nodes import Node
+from auditor.facts.kubernetes.pods import Pod
+from auditor.facts.kubernetes.volumes import PersistentVolume
+from auditor.facts.rules.nas_access import Decision, describe
+from auditor.facts.rules.scheduling import first_untolerated, lasting_refusal, lasting_taints, selector_admits
+from auditor.judge.api import (
+    Check,
+    Finding,
+    NotApplicable,
+    NotEvaluated,
+    NotKnown,
+    Passed,
+    Reason,
+    ReasonKind,
+    Severity,
+    Table,
+    Verdict,
+    said,
+    t,
+)
+from checks.storage._nas_access_findings import Client, Mount, Refused, by_fault, empty_group, left_out
+
+check = Check(
+    severity=Severity.HIGH,
+    causes=("S5",),
+    since="0.1.0",
+    symptoms=("nas-mount-fails", "nas-pod-start-timeout"),
+    limits=(
+        "Squash rules (root_squash, all_squash) are not judged: the mount succeeds, the rest depends on the user.",
+        "Sandboxed containers that mount NAS inside the sandbox come with the Pod's address, not the node's.",
+    ),
+    links=("https://help.aliyun.com/document_detail/286976.html",),
+)
+
+
+def subjects(persistent_volumes: Table[PersistentVolume]) -> Iterable[PersistentVolume]:
+    return (volume for volume in persistent_volumes.known_rows() if volume.nas_server is not None)
+
+
+def judge(
+    volume: PersistentVolume,
+    volume_mount_targets: VolumeMountTargets,
+    nas_access_rules: Table[AccessGroupRules],
+    volume_users: VolumeUsers,
+    nodes: Table[Node],
+    nas_group_nodes: NasGroupNodes,
+) -> Iterator[Verdict]:
+    if volume.is_released:
+        yield NotApplicable(t("the volume is released: no Pod can use it"))
+        return
+    file_system, target = volume_mount_targets.of(volume)
+    if file_system is None or target is None:
+        yield NotApplicable(t("the mount target does not exist"))
+        return
+    if (target.network_type or "").lower() == "classic":
+        yield NotApplicable(t("the mount target is in the classic network, where nodes have other addresses"))
+        return
+    mount = Mount(volume, file_system, target, _group_of(file_system, target, nas_access_rules))
+    reasons: list[Reason] = []
+    users: list[Pod] | None = None
+    try:
+        users = [pod for pod in volume_users.of(volume) if not pod.is_terminating]
+    except NotKnown as gap:
+        reasons += gap.reasons
+    findings: list[Finding] = []
+    if not mount.group.rules:
+        findings.append(empty_group(mount, users or ()))
+    elif users is not None:
+        findings += _judge_users(mount, users, nodes, nas_group_nodes, reasons)
+        findings += _judge_others(mount, users, nodes, nas_group_nodes, reasons)
+    yield from findings
+    if reasons:
+        yield NotEvaluated(tuple(reasons))
+    elif not findings:
+        yield Passed()
+
+
+def _group_of(file_system: FileSystem, target: MountTarget, groups: Table[AccessGroupRules]) -> AccessGroupRules:
+    what = t("the permission group of mount target {domain}", domain=target.domain)
+    name = said(target.access_group or None, "nas", what)
+    kind = said(file_system.type or None, "nas", t("the type of file system {id}", id=file_system.id))
+    group = groups.get(access_group_key(kind, name))
+    if group is None:
+        message = t("permission group {group} of mount target {domain} was not found", group=name, domain=target.domain)
+        raise NotKnown(Reason("nas", ReasonKind.UNDECIDABLE, message))
+    return group
+
+
+def _judge_users(
+    mount: Mount, users: Iterable[Pod], nodes: Table[Node], group_nodes: NasGroupNodes, reasons: list[Reason]
+) -> list[Finding]:
+    """Judge the nodes on which Pods use the volume."""
+    refused: list[Refused] = []
+    for pod in users:
+        try:
+            node = nodes.get(pod.node_name) if pod.node_name else None
+            if node is None:
+                continue
+            client, decision = _client(mount, pod, node, group_nodes)
+            if not _is_allowed(mount, client, decision, write=_writes(mount.volume, pod)):
+                refused.append(Refused(client, decision, pod))
+        except NotKnown as gap:
+            reasons += gap.reasons
+    return by_fault(mount, refused)
+
+
+def _judge_others(
+    mount: Mount, users: Sequence[Pod], nodes: Table[Node], group_nodes: NasGroupNodes, reasons: list[Reason]
+) -> list[Finding]:
+    """Judge the nodes on which no Pod uses the volume yet, but may.
+
+    It is a risk as long as the group lets in another such node. If it lets in none, the first Pod will fail.
+    """
+    hosts = {pod.node_name for pod in users}
+    refused: list[Refused] = []
+    try:
+        restricted = group_nodes.restricted(mount.group)
+        for node in restricted.values():
+            if node.name in hosts or not _may_come(mount.volume, users, node):
+                continue
+            try:
+                client = Client(node.ref, node.internal_ips)
+                decision = group_nodes.answer(mount.group, node)
+                if not _is_allowed(mount, client, decision, write=_may_write(mount.volume, users, node)):
+                    refused.append(Refused(client, decision))
+            except NotKnown as gap:
+                reasons += gap.reasons
+        if not refused:
+            return []
+        out = {entry.client.ref for entry in refused}
+        certain = mount.volume.claim_key is not None and not any(
+            node.name in hosts or (node.ref not in out and not node.is_virtual and _may_come(mount.volume, users, node))
+            for node in nodes.all()
+        )
+    except NotKnown as gap:
+        reasons += gap.reasons
+        return []
+    return by_fault(mount, refused) if certain else [left_out(mount, refused)]
+
+
+def _client(mount: Mount, pod: Pod, node: Node, group_nodes: NasGroupNodes) -> tuple[Client, Decision]:
+    """Return who mounts for a Pod, and what the group answers: its node, but on a virtual node the Pod itself."""
+    if not node.is_virtual:
+        return Client(node.ref, node.internal_ips), group_nodes.answer(mount.group, node)
+    own = [entry.ip for entry in pod.status.pod_ips or () if entry.ip] or [ip for ip in (pod.status.pod_ip,) if ip]
+    addresses = said(own or None, "kubernetes", t("the address of Pod {pod}", pod=pod.key))
+    return Client(pod.ref, addresses), answer_to(mount.group, addresses)
+
+
+def _is_allowed(mount: Mount, client: Client, decision: Decision, *, write: bool) -> bool:
+    """Tell whether a client may do what it needs. Raises NotKnown (undecidable) if the rules do not decide it."""
+    allowed = decision.allows(write=write)
+    if allowed is None:
+        message = t(
+            "the rules of permission group {group} do not decide what {addresses} may do: {rules}",
+            group=mount.group.name,
+            addresses=list(client.addresses),
+            rules=[describe(rule) for rule in decision.rules],
+        )
+        raise NotKnown(Reason("nas", ReasonKind.UNDECIDABLE, message))
+    return allowed
+
+
+def _writes(volume: PersistentVolume, pod: Pod) -> bool:
+    return not volume.is_read_only and not pod.mounts_read_only(volume.claim_key or "")
+
+
+def _may_write(volume: PersistentVolume, users: Sequence[Pod], node: Node) -> bool:
+    if not users:
+        return not volume.is_read_only
+    return any(_writes(volume, pod) for pod in users if lasting_refusal(pod, node) is None)
+
+
+def _may_come(volume: PersistentVolume, users: Sequence[Pod], node: Node) -> bool:
+    """Tell whether a Pod with the volume may be put on a node. While there is no such Pod: one of no demands."""
+    affinity = volume.spec.node_affinity.required if volume.spec.node_affinity else None
+    if affinity is not None and not selector_admits(affinity, node.labels, node.name):
+        return False
+    if not users:
+        return first_untolerated((), lasting_taints(node)) is None
+    return any(lasting_refusal(pod, node) is None for pod in users)

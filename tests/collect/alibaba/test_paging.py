@@ -1,0 +1,181 @@
+"""Lists that come in pages: complete, cut off, and of the wrong shape."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import pytest
+
+from auditor.collect.alibaba import paging
+from auditor.collect.alibaba.client import CloudClient
+from auditor.collect.alibaba.failures import CallFailed
+from auditor.collect.alibaba.paging import ENTRY_PAGE, ROUTE_PAGE, WHOLE, Listing, Numbered, Style, Tokened, gather
+from auditor.collect.alibaba.sdk import Request
+from auditor.facts.table import ReasonKind
+from auditor.facts.text import t
+
+DENIED = CallFailed("ecs", ReasonKind.FORBIDDEN, t("denied"), code="Forbidden.RAM", missing=("ecs:DescribeThings",))
+NOT_OPENED = CallFailed("nas", ReasonKind.ERROR, t("not open"), code="OperationDenied.ServiceNotOpen")
+
+
+class Script:
+    """A client that gives prepared answers, the last one for ever."""
+
+    def __init__(self, answers: Sequence[dict[str, Any] | CallFailed]) -> None:
+        self.answers = list(answers)
+        self.asked: list[dict[str, Any]] = []
+
+    def call(self, request: Request) -> dict[str, Any]:
+        self.asked.append(dict(request.params))
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, CallFailed):
+            raise answer
+        return answer
+
+
+def read(style: Style, *answers: dict[str, Any] | CallFailed) -> tuple[Listing, Script]:
+    script = Script(answers)
+    request = Request("ecs", "DescribeThings", {"VpcId": "vpc-1"})
+    return gather(cast(CloudClient, script), request, "Things", "Thing", style), script
+
+
+def page(items: list[Any] | None, total: Any = None, **more: Any) -> dict[str, Any]:
+    answer: dict[str, Any] = {"Things": {"Thing": items}, **more}
+    return answer if total is None else {**answer, "TotalCount": total}
+
+
+def kinds(listing: Listing) -> list[ReasonKind]:
+    return [reason.kind for reason in listing.reasons]
+
+
+def test_numbered_pages_end_when_the_announced_total_is_gathered() -> None:
+    listing, script = read(Numbered(2), page([{}, {"n": 1}], 3), page([{"n": 2}], 3))
+    assert len(listing.items) == 3
+    assert not listing.reasons
+    assert script.asked == [
+        {"VpcId": "vpc-1", "PageNumber": 1, "PageSize": 2},
+        {"VpcId": "vpc-1", "PageNumber": 2, "PageSize": 2},
+    ]
+
+
+def test_a_total_that_is_written_as_text_counts() -> None:
+    listing, _ = read(Numbered(50), page([{}], "1"))
+    assert not listing.reasons
+
+
+def test_flat_and_wrapped_lists_are_read_alike() -> None:
+    flat, _ = read(Numbered(50), {"Things": [{"n": 1}], "TotalCount": 1})
+    wrapped, _ = read(Numbered(50), page([{"n": 1}], 1))
+    assert flat.items == wrapped.items == [{"n": 1}]
+
+
+def test_an_empty_page_before_the_total_is_a_gap_that_says_how_many() -> None:
+    listing, _ = read(Numbered(2), page([{}, {}], 5), page([], 5))
+    assert kinds(listing) == [ReasonKind.TRUNCATED]
+    assert "2 of 5" in str(listing.reasons[0].message)
+    assert len(listing.items) == 2
+
+
+def test_a_short_page_is_not_the_last_one_while_more_is_announced() -> None:
+    listing, script = read(Numbered(2), page([{"n": 1}], 2), page([{"n": 2}], 2))
+    assert not listing.reasons
+    assert len(script.asked) == 2
+
+
+def test_a_server_that_repeats_one_page_is_noticed() -> None:
+    listing, script = read(Numbered(2), page([{"n": 1}, {"n": 2}], 9))
+    assert kinds(listing) == [ReasonKind.TRUNCATED]
+    assert len(script.asked) == 2
+
+
+def test_numbered_pages_without_a_total_are_a_gap_beside_what_was_read() -> None:
+    listing, _ = read(Numbered(2), page([{"n": 1}]))
+    assert kinds(listing) == [ReasonKind.MALFORMED]
+    assert listing.items == [{"n": 1}]
+
+
+@pytest.mark.parametrize("style", [Numbered(10), Tokened(10)])
+@pytest.mark.parametrize("lists", [{}, {"Things": None}, {"Things": {}}, {"Things": {"Thing": None}}])
+def test_an_absent_list_is_empty_only_where_the_total_is_0(style: Style, lists: dict[str, Any]) -> None:
+    empty, _ = read(style, {**lists, "TotalCount": 0})
+    assert not empty.reasons
+    assert empty.items == []
+    for announced in ({"TotalCount": 3}, {}):
+        gap, _ = read(style, {**lists, **announced})
+        assert kinds(gap) == [ReasonKind.MALFORMED]
+
+
+def test_a_whole_list_must_be_there() -> None:
+    assert kinds(read(WHOLE, {"Other": 1})[0]) == [ReasonKind.MALFORMED]
+    assert kinds(read(WHOLE, page(None))[0]) == [ReasonKind.MALFORMED]
+    assert not read(WHOLE, page([]))[0].reasons
+
+
+@pytest.mark.parametrize("wrong", ["text", 7, {"Thing": "text"}, {"Thing": {"n": 1}}])
+@pytest.mark.parametrize("style", [Numbered(10), Tokened(10), WHOLE])
+def test_a_list_of_another_shape_is_malformed(style: Style, wrong: Any) -> None:
+    listing, _ = read(style, {"Things": wrong, "TotalCount": 1})
+    assert kinds(listing) == [ReasonKind.MALFORMED]
+
+
+@pytest.mark.parametrize("total", ["many", 1.5, True, [1]])
+def test_a_total_of_another_type_is_malformed(total: Any) -> None:
+    assert kinds(read(Numbered(10), page([{}], total))[0]) == [ReasonKind.MALFORMED]
+
+
+def test_tokens_are_followed_until_none_is_given() -> None:
+    listing, script = read(Tokened(1), page([{"n": 1}], 0, NextToken="a"), page([{"n": 2}], 0, NextToken=""))
+    assert [item["n"] for item in listing.items] == [1, 2]
+    assert not listing.reasons, "a total of 0 beside rows says nothing"
+    assert [asked.get("NextToken") for asked in script.asked] == [None, "a"]
+    assert script.asked[0]["MaxResults"] == 1
+
+
+def test_tokens_that_end_before_the_total_are_a_gap() -> None:
+    listing, _ = read(Tokened(10), page([{"n": 1}], 4, NextToken=None))
+    assert kinds(listing) == [ReasonKind.TRUNCATED]
+    assert "1 of 4" in str(listing.reasons[0].message)
+
+
+def test_a_repeated_token_ends_the_list_with_a_gap() -> None:
+    listing, script = read(Tokened(10), page([{"n": 1}], NextToken="a"))
+    assert kinds(listing) == [ReasonKind.TRUNCATED]
+    assert len(script.asked) == 2
+
+
+def test_a_token_of_another_type_is_malformed() -> None:
+    assert kinds(read(Tokened(10), page([{}], NextToken=5))[0]) == [ReasonKind.MALFORMED]
+
+
+def test_a_second_page_without_a_list_is_a_gap_though_the_total_is_0() -> None:
+    listing, _ = read(Tokened(1), page([{"n": 1}], 0, NextToken="a"), page(None, 0))
+    assert kinds(listing) == [ReasonKind.MALFORMED]
+    assert listing.items == [{"n": 1}]
+
+
+def test_pages_without_end_are_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paging, "MOST_PAGES", 3)
+    endless = [page([{"n": n}], 100) for n in range(9)]
+    listing, script = read(Numbered(1), *endless)
+    assert kinds(listing) == [ReasonKind.TRUNCATED]
+    assert len(script.asked) == 3
+
+
+def test_what_was_read_before_a_failure_is_kept() -> None:
+    listing, _ = read(Numbered(1), page([{"n": 1}], 2), DENIED)
+    assert listing.items == [{"n": 1}]
+    assert listing.reasons == [DENIED.reason]
+    assert listing.failure is DENIED
+
+
+def test_a_product_that_is_not_opened_has_nothing() -> None:
+    listing, _ = read(Numbered(1), NOT_OPENED)
+    assert listing.items == []
+    assert not listing.reasons
+
+
+def test_products_with_names_of_their_own_are_paged_alike() -> None:
+    entries, script = read(ENTRY_PAGE, {**page([{}]), "TotalAclEntry": 2}, {**page([{"n": 2}]), "TotalAclEntry": 2})
+    assert not entries.reasons
+    assert [asked["Page"] for asked in script.asked] == [1, 2]
+    _, script = read(ROUTE_PAGE, page([{}]))
+    assert script.asked[0]["MaxResult"] == 100

@@ -1,0 +1,60 @@
+"""The fake behind a real HTTP server."""
+
+import contextlib
+import http.server
+import threading
+from collections.abc import Callable, Iterator
+
+from tests.fakes.cloud.gateway import CutError, Reply, Request
+
+HOST = "127.0.0.1"
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    # Closing waits for the calls under way, so that no socket outlives a test.
+    daemon_threads = False
+
+    def __init__(self, port: int, answer: Callable[[Request], Reply]) -> None:
+        super().__init__((HOST, port), _Handler)
+        self.answer = answer
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    server: _Server
+
+    def _handle(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        try:
+            reply = self.server.answer(Request(self.command, HOST, self.path, headers, body))
+        except CutError:
+            return
+        # A caller that lost its patience has gone.
+        with contextlib.suppress(ConnectionError):
+            self.send_response(reply.status)
+            self.send_header("Content-Type", reply.content_type)
+            self.send_header("Content-Length", str(len(reply.body)))
+            self.end_headers()
+            self.wfile.write(reply.body[: reply.sent])
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _handle  # noqa: N815 - the names are the library's
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the library's
+        """Say nothing: tests look at the recorded calls."""
+
+
+@contextlib.contextmanager
+def serving(answer: Callable[[Request], Reply], closing: threading.Event, port: int = 0) -> Iterator[str]:
+    """Serve on the loopback address; the value is the base URL. Port 0 takes a free one."""
+    closing.clear()
+    server = _Server(port, answer)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, name="fake-cloud")
+    thread.start()
+    try:
+        yield f"http://{HOST}:{server.server_port}"
+    finally:
+        closing.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+        closing.clear()
