@@ -146,10 +146,10 @@ def _out_of_time(request: Request, meter: Meter) -> CallFailed:
         source=request.product,
         action=request.permission,
     )
-    return CallFailed(request.product, ReasonKind.TIMEOUT, text)
+    return CallFailed(request.product, ReasonKind.TIMEOUT, text, action=request.permission)
 
 
 def _stumbled(request: Request, error: Exception, secrets: tuple[str, ...]) -> CallFailed:
     detail = scrub(f"{type(error).__name__}: {error}", secrets)
     text = t("{action} could not be sent or read ({detail})", action=request.permission, detail=detail)
-    return CallFailed(request.product, ReasonKind.MALFORMED, text)
+    return CallFailed(request.product, ReasonKind.MALFORMED, text, action=request.permission)

@@ -36,6 +36,7 @@ class CallFailed(Exception):  # noqa: N818 - read as a sentence
     Attributes:
         source: the product that was asked.
         kind: what kind of failure.
+        action: what was called (``ecs:DescribeDisks``); empty if it did not come to a call.
         code: the cloud's error code; empty where the answer had none, or there was no answer.
         text: what happened, in words for a report; never holds a secret or a signed URL.
         missing: the permission to grant, where that is the cure.
@@ -50,6 +51,7 @@ class CallFailed(Exception):  # noqa: N818 - read as a sentence
         kind: ReasonKind,
         text: Text,
         *,
+        action: str = "",
         code: str = "",
         missing: tuple[str, ...] = (),
         request_id: str = "",
@@ -61,6 +63,7 @@ class CallFailed(Exception):  # noqa: N818 - read as a sentence
         self.source = source
         self.kind = kind
         self.text = text
+        self.action = action
         self.code = code
         self.missing = missing
         self.request_id = request_id
@@ -80,6 +83,11 @@ class CallFailed(Exception):  # noqa: N818 - read as a sentence
         return self.source in _OPTIONAL_PRODUCTS and bool(_NOT_IN_REGION.match(self.code))
 
     @property
+    def is_about_identity(self) -> bool:
+        """Whether the cloud refused the key, the token, the signature or the clock: every call will fail so."""
+        return _is_about_the_key(self.code) or bool(_BAD_CLOCK.match(self.code))
+
+    @property
     def is_absent(self) -> bool:
         """Whether the object that was asked for does not exist."""
         return self.kind is ReasonKind.ERROR and bool(_ABSENT.search(self.code))
@@ -88,7 +96,7 @@ class CallFailed(Exception):  # noqa: N818 - read as a sentence
 def malformed(source: str, action: str, what: str | Text) -> CallFailed:
     """Make the failure of an answer that is not of the documented shape; ``what`` is the field, or a sentence."""
     text = t("the answer to {action} is not as documented: {what}", action=action, what=what)
-    return CallFailed(source, ReasonKind.MALFORMED, text)
+    return CallFailed(source, ReasonKind.MALFORMED, text, action=action)
 
 
 def read_answer(request: Request, answer: Answer, credentials: Text, secrets: Iterable[str]) -> dict[str, Any]:
@@ -121,6 +129,7 @@ def _not_json(request: Request, answer: Answer) -> CallFailed:
         request.product,
         ReasonKind.MALFORMED,
         text,
+        action=request.permission,
         http_status=answer.status,
         is_passing=answer.status == 429 or answer.status >= 500,
     )
@@ -137,6 +146,7 @@ def _refused(
         request.product,
         kind,
         text,
+        action=request.permission,
         code=code,
         missing=(request.permission,) if kind is ReasonKind.FORBIDDEN and not _is_about_the_key(code) else (),
         request_id=_first(body, "RequestId", "requestId", "request_id"),
@@ -202,7 +212,8 @@ def from_network(request: Request, error: OSError, secrets: Iterable[str]) -> Ca
     kind, what, is_passing = _network_kind(error)
     detail = scrub(str(error), secrets)
     text = t("{what}: {action} got no answer ({detail})", what=what, action=request.permission, detail=detail)
-    return CallFailed(request.product, kind, text, code="SDK.HttpError", is_passing=is_passing)
+    action = request.permission
+    return CallFailed(request.product, kind, text, action=action, code="SDK.HttpError", is_passing=is_passing)
 
 
 def _network_kind(error: OSError) -> tuple[ReasonKind, Text, bool]:

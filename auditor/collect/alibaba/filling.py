@@ -189,7 +189,7 @@ def one_by_one(
     return Table(name, rows, gaps=_merged(gaps), asked=asked)
 
 
-def _read_one(source: str, name: str, key: str, read: Callable[[str], Any], may_be_absent: bool) -> Any:  # noqa: FBT001 - private
+def _read_one(source: str, name: str, key: str, read: Callable[[str], Any], may_be_absent: bool) -> Any:
     try:
         return read(key)
     except CallFailed as failure:

@@ -132,7 +132,7 @@ class _Asker:
 
 
 def _read_token(path: str) -> str:
-    # Read each time, since it is rotated; stripped, since STS takes a line's end for a part of the token.
+    # Read each time, since it is rotated; stripped, since a line's end would be sent along with it.
     try:
         token = Path(path).expanduser().read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
 from auditor.collect.alibaba.client import CloudClient
 from auditor.collect.alibaba.credentials import CredentialSettings
+from auditor.collect.alibaba.failures import CallFailed
 from auditor.collect.alibaba.pacing import Backoff, Limits
+from auditor.collect.alibaba.sdk import Request
 from auditor.collect.provider import Provider
 from auditor.collect.registry import providers
 from auditor.facts.catalogue import CLOUD_TABLES
@@ -28,6 +31,9 @@ KEY = CredentialSettings("access_key", access_key_id=ACCESS_KEY_ID, access_key_s
 QUICK = Backoff(first=0.001, longest=0.002, attempts=4)
 UNLIMITED = Limits(concurrent=8, per_second=1000, burst=1000)
 RECORDED = Path(__file__).parents[2] / "fakes" / "recorded" / "kubernetes"
+DISKS = Request("ecs", "DescribeDisks", {"DiskIds": '["d-1"]', "MaxResults": 100})
+CLUSTER = Request("cs", "DescribeClusterDetail", {"ClusterId": CLUSTER_ID})
+SECRETS = (ACCESS_KEY_ID, ACCESS_KEY_SECRET, "Signature=", "SecurityToken=")
 KUBERNETES = {
     "nodes": ("api_v1_nodes.json", Node),
     "persistent_volumes": ("api_v1_persistentvolumes.json", PersistentVolume),
@@ -100,3 +106,20 @@ def fill(client: CloudClient, names: Iterable[str], **given: Table[Any]) -> dict
 def fill_one(client: CloudClient, name: str, **given: Table[Any]) -> Table[Any]:
     """Fill one table, and what it needs."""
     return fill(client, [name], **given)[name]
+
+
+def failure(client: CloudClient, request: Request = DISKS) -> CallFailed:
+    """Return the failure of a call, and see that it shows no secret."""
+    with pytest.raises(CallFailed) as caught:
+        client.call(request)
+    text = f"{caught.value}{caught.value.reason}{caught.value.code}"
+    assert not [secret for secret in SECRETS if secret in text], text
+    return caught.value
+
+
+def with_everything(cloud: FakeCloud) -> None:
+    """Bind a network ACL to the nodes' vSwitches, and let a rule refer to a port list."""
+    cloud.state.vpc.add_network_acl("nacl-1", list(cloud.state.vpc.vswitches), [{"Policy": "accept"}], [])
+    group = next(iter(cloud.state.ecs.security_groups))
+    cloud.state.ecs.port_range_lists["prl-1"] = {"Entries": [{"PortRange": "80/80"}]}
+    cloud.state.ecs.add_rule(group, "ingress", SourceCidrIp="10.0.0.0/8", PortRangeListId="prl-1", PortRange="")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from auditor.collect.alibaba import credentials, role_session
+from auditor.collect.alibaba import credentials
 from auditor.collect.alibaba.credentials import CredentialSettings, open_credentials
 from auditor.collect.alibaba.failures import CallFailed
 from auditor.collect.alibaba.role_session import RoleSession
@@ -15,6 +15,7 @@ from auditor.collect.alibaba.sdk import Request
 from auditor.collect.alibaba.sts import preflight
 from auditor.collect.errors import ConfigError
 from auditor.facts.table import ReasonKind
+from auditor.facts.text import t
 from tests.collect.alibaba.kit import KEY, client_of, make_client
 from tests.fakes.cloud import ACCESS_KEY_ID, ACCESS_KEY_SECRET, ApiError, FakeCloud
 
@@ -33,11 +34,6 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         *credentials.OIDC_VARIABLES.values(),
     ):
         monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture
-def cloud() -> FakeCloud:
-    return FakeCloud.recorded()
 
 
 def open_(settings: CredentialSettings, **options: Any) -> Any:
@@ -193,24 +189,28 @@ def test_a_refused_or_missing_token_is_a_reason_without_the_token(cloud: FakeClo
 
 def test_a_session_is_renewed_before_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [datetime(2026, 11, 23, 8, 0, tzinfo=UTC)]
-    monkeypatch.setattr(role_session.time, "time", lambda: now[0].timestamp())
+
+    def clock() -> float:
+        return now[-1].timestamp()
+
+    monkeypatch.setattr("auditor.collect.alibaba.role_session.time.time", clock)
     given: list[Any] = []
 
     def ask() -> dict[str, Any]:
         if len(given) == 2:
-            raise CallFailed("sts", ReasonKind.UNREACHABLE, credentials.t("down"))
+            raise CallFailed("sts", ReasonKind.UNREACHABLE, t("down"))
         given.append(f"token-{len(given)}")
-        ends = (now[0] + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        ends = (now[-1] + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
         parts = {"AccessKeyId": "id", "AccessKeySecret": "secret", "SecurityToken": given[-1], "Expiration": ends}
         return {"Credentials": parts}
 
     session = RoleSession(ask)
     assert session().security_token == session().security_token == "token-0"
-    now[0] += timedelta(minutes=56)
+    now.append(now[-1] + timedelta(minutes=56))
     assert session().security_token == "token-1"
-    now[0] += timedelta(minutes=56)
+    now.append(now[-1] + timedelta(minutes=56))
     assert session().security_token == "token-1", "STS is down, but the session still holds"
-    now[0] += timedelta(minutes=5)
+    now.append(now[-1] + timedelta(minutes=5))
     with pytest.raises(CallFailed, match="down"):
         session()
 
@@ -309,6 +309,28 @@ def test_preflight_is_content_with_a_known_identity(cloud: FakeCloud) -> None:
         assert preflight(client) is None
         cloud.deny("sts:GetCallerIdentity")
         assert preflight(client) is None
+
+
+@pytest.mark.parametrize("trouble", ["cut", "throttled", "html", "no such action"])
+def test_trouble_of_sts_alone_stops_nothing(cloud: FakeCloud, trouble: str) -> None:
+    if trouble == "cut":
+        cloud.cut("sts:*")
+    elif trouble == "throttled":
+        cloud.throttle("sts:*")
+    elif trouble == "html":
+        cloud.fail("sts:*", 502, "<html>busy</html>")
+    else:
+        cloud.fail("sts:*", 404, {"Code": "InvalidAction.NotFound", "Message": "no"})
+    with client_of(cloud, deadline_seconds=1) as client:
+        assert preflight(client) is None
+
+
+def test_an_sts_that_has_to_give_credentials_stops_everything(cloud: FakeCloud) -> None:
+    cloud.cut("sts:AssumeRole")
+    with client_of(cloud, credentials=CredentialSettings("ram_role", role_arn=ROLE, source=KEY)) as client:
+        reason = preflight(client)
+    assert reason is not None
+    assert reason.kind is ReasonKind.UNREACHABLE
 
 
 def test_preflight_tells_an_endpoint_that_can_not_be_reached() -> None:

@@ -44,7 +44,7 @@ def test_plain_http_is_allowed_to_this_machine(url: str) -> None:
 
 @pytest.mark.parametrize("url", ["http://10.0.0.1", "http://gateway.example", "http://localhost.example"])
 def test_plain_http_to_another_machine_needs_a_word(url: str) -> None:
-    with pytest.raises(ConfigError, match="endpoint: .*allow_plain_http"):
+    with pytest.raises(ConfigError, match=r"endpoint: .*allow_plain_http"):
         make_client(endpoint=url)
     with pytest.raises(ConfigError, match=r"endpoints\.cs: .*allow_plain_http"):
         make_client(endpoints={"cs": url})

@@ -35,7 +35,7 @@ class Script:
 def read(style: Style, *answers: dict[str, Any] | CallFailed) -> tuple[Listing, Script]:
     script = Script(answers)
     request = Request("ecs", "DescribeThings", {"VpcId": "vpc-1"})
-    return gather(cast(CloudClient, script), request, "Things", "Thing", style), script
+    return gather(cast("CloudClient", script), request, "Things", "Thing", style), script
 
 
 def page(items: list[Any] | None, total: Any = None, **more: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ SECRET = "verySecretValue123"
 @pytest.mark.parametrize(
     "text",
     [
-        f"Max retries exceeded with url: /?AccessKeyId={SECRET}&Signature={SECRET}&SecurityToken={SECRET} (Caused by X)",
+        f"Max retries exceeded with url: /?AccessKeyId={SECRET}&Signature={SECRET}&SecurityToken={SECRET} (X)",
         f"https://sts.aliyuncs.com/?Action=AssumeRoleWithOIDC&OIDCToken={SECRET}",
         f'{{"AccessKeySecret": "{SECRET}", "SecurityToken":"{SECRET}"}}',
         f"header x-acs-security-token: {SECRET}",

@@ -11,7 +11,7 @@ from auditor.facts.catalogue import CLOUD_TABLES
 from auditor.facts.cloud.nas import access_group_key
 from auditor.facts.table import NotKnown, ReasonKind, State, Table
 from tests.checks import make
-from tests.collect.alibaba.kit import CLUSTER_ID, client_of, cloud_providers, fill, fill_one
+from tests.collect.alibaba.kit import client_of, cloud_providers, fill, fill_one, with_everything
 from tests.fakes.cloud import FakeCloud
 
 NLB_SERVICE = make.service(
@@ -30,14 +30,6 @@ def cloud() -> FakeCloud:
     state.nlb.add_load_balancer("nlb-1", VpcId="vpc-bp1uwjm8ddgvodpj5i2ba")
     state.nlb.add_server_group("sgp-1", ["nlb-1"], [{"ServerId": "i-bp1vcw8abao0i6uxb1xi"}])
     return cloud
-
-
-def with_everything(cloud: FakeCloud) -> None:
-    """Bind a network ACL to the nodes' vSwitches, and let a rule refer to a port list."""
-    cloud.state.vpc.add_network_acl("nacl-1", list(cloud.state.vpc.vswitches), [{"Policy": "accept"}], [])
-    group = next(iter(cloud.state.ecs.security_groups))
-    cloud.state.ecs.port_range_lists["prl-1"] = {"Entries": [{"PortRange": "80/80"}]}
-    cloud.state.ecs.add_rule(group, "ingress", SourceCidrIp="10.0.0.0/8", PortRangeListId="prl-1", PortRange="")
 
 
 def services(*more: Any) -> Table[Any]:
@@ -99,7 +91,7 @@ def test_no_provider_sends_anything_but_its_declared_actions_by_its_source_text(
     for path in folder.glob("*.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         built = {
-            f"{node.args[0].value}:{node.args[1].value}"
+            f"{node.args[0].value!s}:{node.args[1].value!s}"
             for node in ast.walk(tree)
             if isinstance(node, ast.Call)
             and getattr(node.func, "id", "") == "Request"
@@ -210,185 +202,6 @@ def test_handles_that_are_no_disk_ids_are_absent_without_asking(cloud: FakeCloud
     assert cloud.calls[-1].params["DiskIds"] == '["d-bp1meuryy17fee8kib4h"]'
 
 
-LISTS = {
-    "load_balancers": ("slb:DescribeLoadBalancers", "LoadBalancers", "LoadBalancer"),
-    "listeners": ("slb:DescribeLoadBalancerListeners", "Listeners", ""),
-    "network_interfaces": ("ecs:DescribeNetworkInterfaces", "NetworkInterfaceSets", "NetworkInterfaceSet"),
-    "disks": ("ecs:DescribeDisks", "Disks", "Disk"),
-    "instances": ("ecs:DescribeInstances", "Instances", "Instance"),
-    "security_groups": ("ecs:DescribeSecurityGroups", "SecurityGroups", "SecurityGroup"),
-    "security_group_rules": ("ecs:DescribeSecurityGroupAttribute", "Permissions", "Permission"),
-    "file_systems": ("nas:DescribeFileSystems", "FileSystems", "FileSystem"),
-    "nas_access_rules": ("nas:DescribeAccessRules", "AccessRules", "AccessRule"),
-    "scaling_groups": ("ess:DescribeScalingGroups", "ScalingGroups", "ScalingGroup"),
-    "vswitches": ("vpc:DescribeVSwitches", "VSwitches", "VSwitch"),
-    "node_pools": ("cs:DescribeClusterNodePools", "nodepools", ""),
-    "addons": ("cs:ListClusterAddonInstances", "addons", ""),
-    "server_groups": ("slb:DescribeVServerGroups", "VServerGroups", "VServerGroup"),
-    "group_backends": ("slb:DescribeVServerGroupAttribute", "BackendServers", "BackendServer"),
-    "default_backends": ("slb:DescribeLoadBalancerAttribute", "BackendServers", "BackendServer"),
-    "attached_policies": ("ram:ListPoliciesForRole", "Policies", "Policy"),
-    "slb_quotas": ("quotas:ListProductQuotas", "Quotas", ""),
-    "prefix_lists": ("ecs:DescribePrefixListAttributes", "Entries", "Entry"),
-}
-
-
-@pytest.mark.parametrize("table", sorted(LISTS))
-@pytest.mark.parametrize("form", ["absent", "null", "inner null", "text"])
-def test_a_list_that_is_not_there_is_never_an_empty_one(cloud: FakeCloud, table: str, form: str) -> None:
-    action, outer, inner = LISTS[table]
-
-    def spoil(answer: Any) -> None:
-        if form == "absent":
-            del answer[outer]
-        elif form == "inner null" and inner:
-            answer[outer] = {inner: None}
-        else:
-            answer[outer] = "text" if form == "text" else None
-
-    cloud.mutate(action, spoil)
-    with client_of(cloud) as client:
-        filled = fill_one(client, table)
-    assert filled.state is State.UNAVAILABLE
-    assert {reason.kind for reason in filled.reasons} == {ReasonKind.MALFORMED}
-
-
-@pytest.mark.parametrize(
-    "table", ["load_balancers", "listeners", "network_interfaces", "file_systems", "vswitches", "slb_quotas"]
-)
-def test_a_list_that_is_cut_short_is_partial(cloud: FakeCloud, table: str) -> None:
-    action, outer, inner = LISTS[table]
-
-    def cut(answer: Any) -> None:
-        items = answer[outer][inner] if inner else answer[outer]
-        if items:
-            items.pop()
-
-    cloud.mutate(action, cut)
-    with client_of(cloud) as client:
-        filled = fill_one(client, table)
-    assert filled.state is State.PARTIAL
-    assert {reason.kind for reason in filled.reasons} == {ReasonKind.TRUNCATED}
-    assert filled.known_rows()
-    with pytest.raises(NotKnown):
-        filled.get("whatever may be missing")
-
-
-def test_rows_that_come_twice_push_others_off(cloud: FakeCloud) -> None:
-    def double(answer: Any) -> None:
-        balancers = answer["LoadBalancers"]["LoadBalancer"]
-        balancers[0] = balancers[1]
-
-    cloud.mutate("slb:DescribeLoadBalancers", double)
-    with client_of(cloud) as client:
-        balancers = fill_one(client, "load_balancers")
-    assert len(balancers.known_rows()) == 4
-    assert [reason.kind for reason in balancers.reasons] == [ReasonKind.TRUNCATED]
-
-
-SPOILT = [
-    ("instances", "ecs:DescribeInstances", ("Instances", "Instance"), "ZoneId", 7, "InstanceId"),
-    ("disks", "ecs:DescribeDisks", ("Disks", "Disk"), "Portable", "perhaps", "DiskId"),
-    ("disks", "ecs:DescribeDisks", ("Disks", "Disk"), "MultiAttach", "Sometimes", "DiskId"),
-    ("load_balancers", "slb:DescribeLoadBalancers", ("LoadBalancers", "LoadBalancer"), "Tags", "x", "LoadBalancerId"),
-    ("file_systems", "nas:DescribeFileSystems", ("FileSystems", "FileSystem"), "MountTargets", 1, "FileSystemId"),
-    ("scaling_groups", "ess:DescribeScalingGroups", ("ScalingGroups", "ScalingGroup"), "MaxSize", [], "ScalingGroupId"),
-    ("vswitches", "vpc:DescribeVSwitches", ("VSwitches", "VSwitch"), "AvailableIpAddressCount", "many", "VSwitchId"),
-]
-
-
-@pytest.mark.parametrize(("table", "action", "path", "field", "value", "id_field"), SPOILT)
-def test_a_field_of_another_type_hides_its_row_only(
-    cloud: FakeCloud, table: str, action: str, path: tuple[str, str], field: str, value: Any, id_field: str
-) -> None:
-    spoilt: list[str] = []
-
-    def spoil(answer: Any) -> None:
-        item = answer[path[0]][path[1]][0]
-        item[field] = value
-        spoilt.append(item[id_field])
-
-    cloud.mutate(action, spoil)
-    with client_of(cloud) as client:
-        filled = fill_one(client, table)
-    assert filled.state is State.PARTIAL
-    with pytest.raises(NotKnown, match=field):
-        filled.get(spoilt[0])
-    assert filled.known_rows()
-
-
-@pytest.mark.parametrize("value", [None, 5, ""])
-def test_a_row_without_its_key_may_be_any_row(cloud: FakeCloud, value: Any) -> None:
-    def spoil(answer: Any) -> None:
-        answer["LoadBalancers"]["LoadBalancer"][0]["LoadBalancerId"] = value
-
-    cloud.mutate("slb:DescribeLoadBalancers", spoil)
-    with client_of(cloud) as client:
-        balancers = fill_one(client, "load_balancers")
-    with pytest.raises(NotKnown):
-        balancers.get("lb-whatever")
-    assert len(balancers.known_rows()) == 4
-
-
-@pytest.mark.parametrize("priority", ["1", 1, "100"])
-def test_priorities_are_numbers_however_they_are_written(cloud: FakeCloud, priority: Any) -> None:
-    def write(answer: Any) -> None:
-        answer["Permissions"]["Permission"][0]["Priority"] = priority
-
-    cloud.mutate("ecs:DescribeSecurityGroupAttribute", write)
-    with client_of(cloud) as client:
-        rules = fill_one(client, "security_group_rules").all()[0].rules
-    assert rules[0].priority == int(priority)
-    assert all(isinstance(rule.priority, int) for rule in rules)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"Priority": "first"},
-        {"Priority": None},
-        {"Policy": ""},
-        {"IpProtocol": None},
-        {"Direction": "sideways"},
-        {"SourceCidrIp": "", "SourceGroupId": "", "SourcePrefixListId": ""},
-        {"IpProtocol": "TCP", "PortRange": ""},
-    ],
-)
-def test_rules_are_known_all_or_none(cloud: FakeCloud, change: dict[str, Any]) -> None:
-    cloud.mutate(
-        "ecs:DescribeSecurityGroupAttribute", lambda answer: answer["Permissions"]["Permission"][0].update(change)
-    )
-    with client_of(cloud) as client:
-        rules = fill_one(client, "security_group_rules")
-    assert rules.state is State.UNAVAILABLE
-    assert rules.reasons[0].kind is ReasonKind.MALFORMED
-
-
-def test_flat_scaling_groups_are_read_like_wrapped_ones(cloud: FakeCloud) -> None:
-    def flatten(answer: Any) -> None:
-        groups = answer["ScalingGroups"]["ScalingGroup"]
-        for group in groups:
-            group["VSwitchIds"] = group["VSwitchIds"]["VSwitchId"]
-            group["SuspendedProcesses"] = ["ScaleOut"]
-        answer["ScalingGroups"] = groups
-
-    with client_of(cloud) as client:
-        wrapped = fill_one(client, "scaling_groups").all()
-        cloud.mutate("ess:DescribeScalingGroups", flatten)
-        flat = fill_one(client, "scaling_groups").all()
-    assert [row.vswitch_ids for row in flat] == [row.vswitch_ids for row in wrapped]
-    assert flat[0].suspended_processes == ["ScaleOut"]
-
-
-def test_a_scaling_group_with_a_single_vswitch(cloud: FakeCloud) -> None:
-    cloud.mutate(
-        "ess:DescribeScalingGroups",
-        lambda answer: answer["ScalingGroups"]["ScalingGroup"][0].update(VSwitchIds=None, VSwitchId="vsw-1"),
-    )
-    with client_of(cloud) as client:
-        assert fill_one(client, "scaling_groups").all()[0].vswitch_ids == ["vsw-1"]
-
-
 def test_an_inactive_scaling_group_is_left_out_and_so_absent(cloud: FakeCloud) -> None:
     def leave_out(answer: Any) -> None:
         del answer["ScalingGroups"]["ScalingGroup"][0]
@@ -437,10 +250,38 @@ def test_permission_groups_of_a_type_have_keys_of_their_own(cloud: FakeCloud) ->
             file_system["FileSystemType"] = "extreme"
 
     cloud.mutate("nas:DescribeFileSystems", as_extreme)
+    cloud.state.nas.add_access_group("shop-prod-nodes", "extreme")
     with client_of(cloud) as client:
         rules = fill_one(client, "nas_access_rules")
-    assert rules.asked == {access_group_key("extreme", "shop-prod-nodes")}
+    assert rules.asked == frozenset({access_group_key("extreme", "shop-prod-nodes")})
     assert cloud.calls[-1].params["FileSystemType"] == "extreme"
+
+
+@pytest.mark.parametrize(
+    ("table", "action"),
+    [
+        ("security_group_rules", "ecs:DescribeSecurityGroupAttribute"),
+        ("prefix_lists", "ecs:DescribePrefixListAttributes"),
+        ("policies", "ram:GetPolicy"),
+        ("nas_access_rules", "nas:DescribeAccessRules"),
+    ],
+)
+def test_what_others_refer_to_and_can_not_be_seen_is_not_absent(cloud: FakeCloud, table: str, action: str) -> None:
+    cloud.fail(action, 404, {"Code": "InvalidThing.NotFound", "Message": "The specified thing does not exist."})
+    with client_of(cloud) as client:
+        filled = fill_one(client, table)
+    assert filled.state is State.UNAVAILABLE
+    assert filled.reasons[0].kind is ReasonKind.ERROR
+
+
+def test_a_balancer_that_is_gone_meanwhile_is_absent(cloud: FakeCloud) -> None:
+    gone = "lb-bp12p67oqr0hch6oyi1oh"
+    error = {"Code": "InvalidLoadBalancerId.NotFound", "Message": "The specified LoadBalancerId does not exist."}
+    cloud.fail("slb:DescribeVServerGroups", 404, error, when=lambda params: params["LoadBalancerId"] == gone)
+    with client_of(cloud) as client:
+        groups = fill_one(client, "server_groups")
+    assert groups.state is State.KNOWN
+    assert groups.get(gone) is None
 
 
 def test_a_role_that_does_not_exist_is_a_fact(cloud: FakeCloud) -> None:
@@ -454,79 +295,8 @@ def test_a_role_that_does_not_exist_is_a_fact(cloud: FakeCloud) -> None:
     assert filled["attached_policies"].get("AliyunCSManagedAutoScalerRole") is None
 
 
-def test_a_policy_without_a_document_says_so(cloud: FakeCloud) -> None:
-    cloud.mutate("ram:GetPolicy", lambda answer: answer["DefaultPolicyVersion"].update(PolicyDocument=""))
-    with client_of(cloud) as client:
-        policies = fill_one(client, "policies")
-    assert {row.document for row in policies.all()} == {None}
-
-
-def test_texts_that_hold_json_are_read_with_care(cloud: FakeCloud) -> None:
-    cloud.mutate("cs:DescribeClusterDetail", lambda answer: answer.update(meta_data="{not json", master_url="plain"))
-    with client_of(cloud) as client:
-        cluster = fill_one(client, "clusters").all()[0]
-        assert (cluster.component_versions, cluster.api_endpoints, cluster.network) == ({}, {}, None)
-        cloud.heal()
-        versions = fill_one(client, "clusters").all()[0].component_versions
-    assert versions["cloud-controller-manager"] == "v2.14.1"
-    assert not {"Kubernetes", "Next", "Runtime"}.intersection(versions)
-
-
-@pytest.mark.parametrize("value", [5, ["x"], {"a": 1}])
-def test_meta_data_of_another_type_spoils_the_cluster(cloud: FakeCloud, value: Any) -> None:
-    cloud.mutate("cs:DescribeClusterDetail", lambda answer: answer.update(meta_data=value))
-    with client_of(cloud) as client:
-        clusters = fill_one(client, "clusters")
-    with pytest.raises(NotKnown, match="meta_data"):
-        clusters.get(CLUSTER_ID)
-
-
 def test_a_cluster_that_is_not_found_is_an_error_not_an_absence(cloud: FakeCloud) -> None:
     with client_of(cloud, cluster_id="c0000000000000000000000000000000") as client:
         clusters = fill_one(client, "clusters")
     assert clusters.state is State.UNAVAILABLE
     assert "c0000000000000000000000000000000" in str(clusters.reasons[0].message)
-
-
-def test_quotas_of_other_regions_and_of_single_objects_are_left_out(cloud: FakeCloud) -> None:
-    def add(answer: Any) -> None:
-        first = answer["Quotas"][0]
-        answer["Quotas"] += [
-            {**first, "Dimensions": {"regionId": "cn-beijing"}, "TotalQuota": 1.0},
-            {**first, "Dimensions": {"regionId": "cn-hangzhou", "instanceId": "lb-1"}, "TotalQuota": 2.0},
-        ]
-        first |= {"TotalQuota": -1, "Consumable": True, "TotalUsage": -1}
-        answer["TotalCount"] += 2
-
-    cloud.mutate("quotas:ListProductQuotas", add)
-    with client_of(cloud) as client:
-        quotas = fill_one(client, "slb_quotas")
-    assert quotas.state is State.KNOWN
-    assert len(quotas) == 7
-    assert {row.region for row in quotas.all()} <= {"cn-hangzhou", ""}
-    assert (quotas.all()[0].limit, quotas.all()[0].usage) == (None, None)
-
-
-def test_instances_that_name_no_vpc_leave_its_lists_unknown(cloud: FakeCloud) -> None:
-    def strip(answer: Any) -> None:
-        for instance in answer["Instances"]["Instance"]:
-            del instance["VpcAttributes"]
-
-    cloud.mutate("ecs:DescribeInstances", strip)
-    with client_of(cloud) as client:
-        filled = fill(client, ["vswitches", "network_interfaces"])
-    for table in ("vswitches", "network_interfaces"):
-        assert filled[table].state is State.UNAVAILABLE
-        assert filled[table].reasons[0].kind is ReasonKind.MALFORMED
-
-
-@pytest.mark.parametrize("part", ["IngressAclEntries", "EgressAclEntries"])
-def test_network_acls_are_read_with_both_their_halves(cloud: FakeCloud, part: str) -> None:
-    with_everything(cloud)
-    with client_of(cloud) as client:
-        assert fill_one(client, "network_acls").get("nacl-1") is not None
-        cloud.mutate(
-            "vpc:DescribeNetworkAclAttributes", lambda answer: answer["NetworkAclAttribute"].pop(part) and None
-        )
-        with pytest.raises(NotKnown, match=part):
-            fill_one(client, "network_acls").get("nacl-1")
