@@ -33,6 +33,7 @@ CLOUD_TABLES: dict[str, type[Any]] = {
     "disks": ecs.Disk,
     "file_systems": nas.FileSystem,
     "group_backends": slb.GroupBackends,
+    "holder_instances": ecs.Instance,
     "instance_roles": ecs.InstanceRole,
     "instances": ecs.Instance,
     "listeners": slb.Listener,

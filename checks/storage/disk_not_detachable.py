@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from auditor.facts.cloud.ecs import Disk, Instance
 from auditor.facts.joins.nodes import NodeInstances
-from auditor.facts.joins.volumes import VolumeDisks, VolumeUsers
+from auditor.facts.joins.volumes import DiskHolders, VolumeDisks, VolumeUsers
 from auditor.facts.kubernetes.events import Event
 from auditor.facts.kubernetes.nodes import Node
 from auditor.facts.kubernetes.pods import Pod
@@ -68,7 +68,7 @@ def subjects(persistent_volumes: Table[PersistentVolume]) -> Iterable[Persistent
 def judge(
     volume: PersistentVolume,
     volume_disks: VolumeDisks,
-    instances: Table[Instance],
+    disk_holders: DiskHolders,
     volume_attachments: Table[VolumeAttachment],
     volume_users: VolumeUsers,
     nodes: Table[Node],
@@ -89,7 +89,7 @@ def judge(
     except NotKnown as gap:
         reasons += gap.reasons
     try:
-        holders = [instance for holder in disk.holders if (instance := instances.get(holder)) is not None]
+        holders = disk_holders.of(disk)
         locked = [instance for instance in holders if _locks_of(instance)]
     except NotKnown as gap:
         reasons += gap.reasons

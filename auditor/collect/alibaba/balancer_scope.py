@@ -1,9 +1,8 @@
-"""Which load balancers are asked about one by one: those that can hold servers of this cluster.
+"""Which load balancers are asked about one by one: those of this cluster.
 
-A list gives all load balancers of the region at once, but their groups and servers cost calls for each. So a
-cluster without a Service on CLB (or NLB) costs none of these calls. Where there is one, the quota of attachments
-counts a server on every load balancer that it is attached to, the cluster's or not; servers and load balancer
-share a VPC, so those of another VPC are left out.
+A list gives all load balancers of the region at once, but their groups and servers cost calls for each, and a
+region may hold hundreds that are nothing to the cluster. So a cluster without a Service on CLB (or NLB) costs none
+of these calls, and where there is one, only those are asked that its Services use or that carry its tag.
 """
 
 from collections.abc import Iterable, Sequence
@@ -61,7 +60,4 @@ def _in_scope(
             continue  # its load balancer is in a gap of the list: whoever asks for it learns that there
         if found is not None:
             own[found.id] = found
-    vpcs = {balancer.vpc_id for balancer in own.values() if balancer.vpc_id}
-    # An Internet CLB names no VPC; without any VPC to compare with, none can be left out.
-    near = {balancer.id for balancer in balancers if not balancer.vpc_id or not vpcs or balancer.vpc_id in vpcs}
-    return sorted(near | set(own))
+    return sorted(own)

@@ -128,7 +128,7 @@ class CloudClient:
             except CallFailed:
                 raise
             except OSError as error:
-                raise from_network(request, error, self._secrets(channel)) from None
+                raise from_network(request, error, channel.endpoint, self._secrets(channel)) from None
             except Exception as error:  # noqa: BLE001 - whatever the SDK stumbles over must stay one failed call
                 raise _stumbled(request, error, self._secrets(channel)) from None
         return read_answer(request, answer, self._credentials.origin, self._secrets(channel))

@@ -26,7 +26,8 @@ def collect_clusters(client: CloudClient) -> Table[Cluster]:
     def read(cluster_id: str) -> Cluster:
         return _cluster(Fields(client.call(Request("cs", "DescribeClusterDetail", {"ClusterId": cluster_id}))))
 
-    return one_by_one(client, "clusters", "cs", [client.cluster_id], read)
+    # The cluster has to be there: one that is not found is a wrong configuration, and no empty table.
+    return one_by_one(client, "clusters", "cs", [client.cluster_id], read, may_be_absent=False)
 
 
 @provides("node_pools", source="cs", layer=Layer.CLOUD, permissions=("cs:DescribeClusterNodePools",))

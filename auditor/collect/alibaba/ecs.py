@@ -46,10 +46,14 @@ def vpc_not_said(table: str, instances: Table[Instance], source: str) -> Table[N
 @provides("instances", source="ecs", layer=Layer.CLOUD, permissions=("ecs:DescribeInstances",))
 def collect_instances(client: CloudClient, nodes: Table[Node]) -> Table[Instance]:
     """Fill ``instances`` with those behind the nodes."""
+    return _instances_by_id(client, "instances", instance_ids(nodes))
+
+
+def _instances_by_id(client: CloudClient, name: str, ids: set[str]) -> Table[Instance]:
     return from_batches(
         client,
-        "instances",
-        instance_ids(nodes),
+        name,
+        ids,
         100,
         lambda ids: Request("ecs", "DescribeInstances", {"InstanceIds": ids_text(ids)}),
         ("Instances", "Instance"),
@@ -57,6 +61,13 @@ def collect_instances(client: CloudClient, nodes: Table[Node]) -> Table[Instance
         _instance,
         lambda fields: fields.required("InstanceId"),
     )
+
+
+@provides("holder_instances", source="ecs", layer=Layer.CLOUD, permissions=("ecs:DescribeInstances",))
+def collect_holder_instances(client: CloudClient, disks: Table[Disk], nodes: Table[Node]) -> Table[Instance]:
+    """Fill ``holder_instances`` with those that hold a volume's disk, but are behind no node that is known."""
+    holders = {holder for disk in disks.known_rows() for holder in disk.holders}
+    return _instances_by_id(client, "holder_instances", holders - instance_ids(nodes))
 
 
 @provides("instance_roles", source="ecs", layer=Layer.CLOUD, permissions=("ecs:DescribeInstanceRamRole",))

@@ -25,7 +25,9 @@ _BAD_CLOCK = re.compile(r"^(InvalidTimeStamp|IllegalTimestamp)", re.IGNORECASE)
 _PASSING = re.compile(r"^(Throttling|ServiceUnavailable|InternalError)", re.IGNORECASE)
 _NOT_OPENED = re.compile(r"ServiceNotOpen", re.IGNORECASE)
 _NOT_IN_REGION = re.compile(r"^InvalidRegionId", re.IGNORECASE)
-_ABSENT = re.compile(r"(\.NotFound$|^EntityNotExist\b|^ResourceNotFound\b|NotExist$)", re.IGNORECASE)
+_ABSENT = re.compile(
+    r"(\.NotFound$|^ErrorClusterNotFound|^EntityNotExist\b|^ResourceNotFound\b|NotExist$)", re.IGNORECASE
+)
 _OPTIONAL_PRODUCTS = ("nas", "nlb")
 """Products that a region may lack while it has ACK."""
 
@@ -207,13 +209,25 @@ def _meaning(request: Request, status: int, code: str, message: str, credentials
     )
 
 
-def from_network(request: Request, error: OSError, secrets: Iterable[str]) -> CallFailed:
-    """Make the failure of a call that no answer came to."""
+def from_network(request: Request, error: OSError, endpoint: str, secrets: Iterable[str]) -> CallFailed:
+    """Make the failure of a call that no answer came to. ``endpoint`` is the base URL that was called."""
     kind, what, is_passing = _network_kind(error)
-    detail = scrub(str(error), secrets)
-    text = t("{what}: {action} got no answer ({detail})", what=what, action=request.permission, detail=detail)
+    text = t(
+        "{what}: {action} got no answer from {endpoint} ({detail})",
+        what=what,
+        action=request.permission,
+        endpoint=endpoint,
+        detail=_detail(error, secrets),
+    )
     action = request.permission
     return CallFailed(request.product, kind, text, action=action, code="SDK.HttpError", is_passing=is_passing)
+
+
+def _detail(error: OSError, secrets: Iterable[str]) -> str:
+    """Return the innermost words of a network error: those around it repeat the signed URL, and add nothing."""
+    words = scrub(str(error), secrets)
+    innermost = re.findall(r"\[Errno -?\d+\] [^'\")]+|(?:SSLError|SSLCertVerificationError)\([^)]*\)", words)
+    return innermost[-1] if innermost else words
 
 
 def _network_kind(error: OSError) -> tuple[ReasonKind, Text, bool]:

@@ -118,7 +118,7 @@ class _Asker:
             try:
                 answer = channel.send(request, _CONNECT_TIMEOUT, _READ_TIMEOUT)
             except OSError as error:
-                raise from_network(request, error, self._secrets(request)) from None
+                raise from_network(request, error, self._url, self._secrets(request)) from None
             finally:
                 channel.close()
             return read_answer(request, answer, self._origin, self._secrets(request))

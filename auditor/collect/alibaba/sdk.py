@@ -150,6 +150,11 @@ class Channel:
         self._acs.proxy = proxies_for(base_url)
         self._acs.session.trust_env = False  # else a .netrc entry would replace the signature
 
+    @property
+    def endpoint(self) -> str:
+        """The base URL that is called."""
+        return self._base_url
+
     def send(self, request: Request, connect_timeout: float, read_timeout: float) -> Answer:
         """Send one request once and return the answer, of whatever status.
 

@@ -16,7 +16,7 @@ from auditor.facts.joins.nas import NasGroupNodes
 from auditor.facts.joins.nodes import NodeInstances, NodePods
 from auditor.facts.joins.pools import PoolScalingGroups
 from auditor.facts.joins.services import ServiceEndpoints, ServiceLoadBalancers, ServicePaths
-from auditor.facts.joins.volumes import VolumeDisks, VolumeMountTargets, VolumeUsers
+from auditor.facts.joins.volumes import DiskHolders, VolumeDisks, VolumeMountTargets, VolumeUsers
 from auditor.facts.rules.security_group import SecurityGroupFilter
 
 JOINS: types.MappingProxyType[str, type[Any]] = types.MappingProxyType(
@@ -26,6 +26,7 @@ JOINS: types.MappingProxyType[str, type[Any]] = types.MappingProxyType(
         "nas_group_nodes": NasGroupNodes,
         "ccm_version": CcmVersion,
         "load_balancer_backends": LoadBalancerBackends,
+        "disk_holders": DiskHolders,
         "node_instances": NodeInstances,
         "node_pods": NodePods,
         "pool_scaling_groups": PoolScalingGroups,
@@ -44,6 +45,7 @@ __all__ = [
     "ApiServerCallers",
     "AutoscalerRoles",
     "CcmVersion",
+    "DiskHolders",
     "LoadBalancerBackends",
     "NasGroupNodes",
     "NodeInstances",

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from auditor.facts.cloud.ecs import Disk
+from auditor.facts.cloud.ecs import Disk, Instance
 from auditor.facts.cloud.nas import FileSystem, MountTarget
 from auditor.facts.kubernetes.pods import Pod
 from auditor.facts.kubernetes.volumes import PersistentVolume
@@ -20,6 +20,25 @@ class VolumeDisks:
     def of(self, volume: PersistentVolume) -> Disk | None:
         """Return the disk of a volume; None if the volume is no disk, or the disk does not exist."""
         return self._disks.get(volume.disk_id) if volume.disk_id else None
+
+
+class DiskHolders:
+    """Disk ↔ the instances that hold it, be they nodes or machines outside the cluster."""
+
+    def __init__(self, instances: Table[Instance], holder_instances: Table[Instance]) -> None:
+        """Take the nodes' instances, and those that hold disks of the cluster's volumes without being nodes."""
+        self._nodes = instances
+        self._others = holder_instances
+
+    def of(self, disk: Disk) -> list[Instance]:
+        """Return the instances that hold a disk. Raises NotKnown if one of them is not known."""
+        found = (self._instance(holder) for holder in disk.holders)
+        return [instance for instance in found if instance is not None]
+
+    def _instance(self, instance_id: str) -> Instance | None:
+        asked = self._nodes.asked
+        is_node = asked is None or instance_id in asked or self._nodes.is_unavailable
+        return (self._nodes if is_node else self._others).get(instance_id)
 
 
 class VolumeMountTargets:

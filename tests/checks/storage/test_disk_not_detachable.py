@@ -8,6 +8,7 @@ import pytest
 from auditor.facts.kubernetes.events import Event
 from auditor.facts.kubernetes.volumes import VolumeAttachment
 from auditor.facts.landscape import Landscape
+from auditor.facts.table import Table
 from auditor.judge.api import Certainty, Severity
 from auditor.judge.outcome import ReportedFinding, Status
 from tests.checks import kit, make
@@ -231,9 +232,8 @@ class TestGaps:
     @pytest.mark.parametrize("table", sorted(kit.tables_needed(CHECK)))
     def test_a_table_that_is_taken_away_from_a_nailed_disk(self, table: str) -> None:
         result, findings = kit.run(CHECK, kit.without(base(), table))
-        assert [reason.missing for reason in result.reasons] == [("test:Action",)] * (
-            table != "nodes"
-        ) or table == "nodes"
+        if table not in {"nodes", "holder_instances"}:
+            assert [reason.missing for reason in result.reasons] == [("test:Action",)]
         expected = [] if table in {"persistent_volumes", "disks"} else [Certainty.AT_RISK]
         assert [finding.certainty for finding in findings] == expected
 
@@ -242,6 +242,15 @@ class TestGaps:
         result, (finding,) = kit.run(CHECK, landscape)
         assert (finding.severity, finding.certainty) == CONFIRMED
         assert [reason.missing for reason in result.reasons] == [("test:Action",)]
+
+    def test_a_machine_outside_the_cluster_holds_the_disk(self) -> None:
+        landscape = base(
+            {**PLAIN, "status": "In_use", "instance_id": "i-vm", "attached_to": ["i-vm"]},
+            instances=Table("instances", [make.instance("n1")], asked=["i-n1"]),
+            holder_instances=[make.instance("vm", lock_reasons=["security"])],
+        )
+        assert only(landscape).evidence["instance"] == "i-vm"
+        kit.is_not_evaluated(CHECK, kit.without(landscape, "holder_instances"))
 
     def test_a_holder_that_is_not_known_is_not_taken_to_be_unlocked(self) -> None:
         kit.is_not_evaluated(CHECK, kit.without_rows(base(PLAIN), "instances", "i-n1"))

@@ -119,6 +119,11 @@ def failure(client: CloudClient, request: Request = DISKS) -> CallFailed:
 
 def with_everything(cloud: FakeCloud) -> None:
     """Bind a network ACL to the nodes' vSwitches, and let a rule refer to a port list."""
+    cloud.state.ecs.add_instance("i-bp1outsider", like=next(iter(cloud.state.ecs.instances)), private_ip="192.168.0.99")
+    volumes = [disk for disk in cloud.state.ecs.disks.values() if disk["Type"] == "data"]
+    for disk in volumes:
+        disk["InstanceId"] = "i-bp1outsider"
+        disk["Attachments"] = {"Attachment": [{"InstanceId": "i-bp1outsider"}]}
     cloud.state.vpc.add_network_acl("nacl-1", list(cloud.state.vpc.vswitches), [{"Policy": "accept"}], [])
     group = next(iter(cloud.state.ecs.security_groups))
     cloud.state.ecs.port_range_lists["prl-1"] = {"Entries": [{"PortRange": "80/80"}]}

@@ -41,17 +41,14 @@ def test_without_a_service_on_clb_none_is_asked_about() -> None:
     assert clb_ids(table, services(user("nlb-1")), OWN) == []
 
 
-def test_those_that_can_hold_the_same_servers_are_asked_about() -> None:
+def test_those_of_others_are_not_asked_about() -> None:
     table = balancers(IN_VPC, NEIGHBOUR, PUBLIC, ELSEWHERE)
-    assert clb_ids(table, services(user("lb-1")), OWN) == ["lb-1", "lb-2", "lb-3"]
+    assert clb_ids(table, services(user("lb-1")), OWN) == ["lb-1"]
+    assert clb_ids(table, services(user("lb-3")), OWN) == ["lb-3"]
 
 
 def test_tagged_ones_belong_to_the_cluster() -> None:
     assert clb_ids(balancers(IN_VPC, ELSEWHERE, TAGGED), services(user("lb-1")), OWN) == ["lb-1", "lb-5"]
-
-
-def test_without_any_vpc_to_go_by_none_is_left_out() -> None:
-    assert clb_ids(balancers(PUBLIC, ELSEWHERE), services(user("lb-3")), OWN) == ["lb-3", "lb-4"]
 
 
 def test_a_balancer_in_a_gap_does_not_stop_the_others() -> None:
@@ -60,9 +57,9 @@ def test_a_balancer_in_a_gap_does_not_stop_the_others() -> None:
     assert clb_ids(table, services(user("lb-9"), user("lb-1", "shop/api")), OWN) == ["lb-1"]
 
 
-def test_services_that_are_not_known_may_use_anything() -> None:
+def test_services_that_are_not_known_leave_the_tagged_ones() -> None:
     unsure = services(gaps=(Gap(denied("list services")),))
-    assert clb_ids(balancers(IN_VPC), unsure, OWN) == ["lb-1"]
+    assert clb_ids(balancers(IN_VPC, TAGGED), unsure, OWN) == ["lb-5"]
     assert may_use_nlb(unsure)
 
 
@@ -78,12 +75,12 @@ def test_nlb_is_told_by_class_finalizer_label_and_annotation() -> None:
     assert not may_use_nlb(services(user("lb-1"), make.service("a/c")))
 
 
-def test_nlbs_of_the_same_vpc_are_asked_about() -> None:
+def test_nlbs_of_others_are_not_asked_about() -> None:
     table = Table(
         "network_load_balancers",
         [NetworkLoadBalancer(f"nlb-{n}", vpc_id=vpc) for n, vpc in enumerate(("vpc-1", "vpc-1", "vpc-2"))],
     )
-    assert nlb_ids(table, services(user("nlb-0")), OWN) == ["nlb-0", "nlb-1"]
+    assert nlb_ids(table, services(user("nlb-0")), OWN) == ["nlb-0"]
     assert nlb_ids(table, services(user("lb-1")), OWN) == []
 
 

@@ -1,0 +1,131 @@
+"""Whole audits over planted faults: both APIs are faked over HTTP, collected from, and judged.
+
+A scenario edits the recorded healthy cluster and runs one check:
+
+    scene = Scene()
+    scene.cloud.state.ecs.disks["d-…"]["ZoneId"] = "cn-…"
+    report = scene.audit("storage/disk-in-other-zone")
+    assert report.one.subject.kind == "PersistentVolume"
+"""
+
+import tempfile
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from auditor.agent.audit import Watcher, audit, collect_live
+from auditor.config.load import parse
+from auditor.facts.table import ReasonKind
+from auditor.judge.check import LoadedCheck
+from auditor.judge.outcome import CheckResult, ReportedFinding, Status
+from auditor.judge.registry import load_checks
+from auditor.judge.verdicts import Certainty, Severity
+from tests.fakes.cloud import ACCESS_KEY_ID, ACCESS_KEY_SECRET, FakeCloud
+from tests.fakes.kubernetes import FakeKubernetes
+
+
+@cache
+def _check(check_id: str) -> LoadedCheck:
+    return next(loaded for loaded in load_checks() if loaded.id == check_id)
+
+
+@dataclass
+class Report:
+    """What one check came to."""
+
+    result: CheckResult
+    findings: tuple[ReportedFinding, ...]
+
+    @property
+    def one(self) -> ReportedFinding:
+        """The only finding."""
+        assert len(self.findings) == 1, ([str(f.message) for f in self.findings], self.reasons)
+        return self.findings[0]
+
+    @property
+    def loud(self) -> list[ReportedFinding]:
+        """The findings above info."""
+        return [finding for finding in self.findings if finding.severity is not Severity.INFO]
+
+    @property
+    def loud_one(self) -> ReportedFinding:
+        """The only finding above info."""
+        assert len(self.loud) == 1, ([str(f.message) for f in self.loud], self.reasons)
+        return self.loud[0]
+
+    @property
+    def status(self) -> Status:
+        """The status of the check."""
+        return self.result.status
+
+    @property
+    def reasons(self) -> list[str]:
+        """The gaps, as ``kind: message``."""
+        return [f"{reason.kind}: {reason.message}" for reason in self.result.reasons]
+
+    @property
+    def missing(self) -> set[str]:
+        """The permissions that the gaps name."""
+        return {name for reason in self.result.reasons for name in reason.missing}
+
+    @property
+    def kinds(self) -> set[ReasonKind]:
+        """The kinds of the gaps."""
+        return {reason.kind for reason in self.result.reasons}
+
+    def is_quiet(self, status: Status = Status.PASSED) -> None:
+        """Assert that nothing is found above info, and nothing is left open."""
+        assert not self.loud, [str(finding.message) for finding in self.loud]
+        assert not self.reasons, self.reasons
+        assert self.status is (Status.FOUND if self.findings else status), self.status
+
+    def is_confirmed(self, kind: str, name: str) -> ReportedFinding:
+        """Assert that the only finding above info is confirmed, on this subject (by id or name); return it."""
+        finding = self.loud_one
+        assert finding.certainty is Certainty.CONFIRMED, str(finding.message)
+        assert finding.subject.kind == kind
+        assert name in (finding.subject.id, finding.subject.name, finding.subject.path), finding.subject
+        return finding
+
+    def is_open(self, kind: ReasonKind, missing: str = "") -> None:
+        """Assert that nothing is found above info, and that the check says why it could not tell."""
+        assert not self.loud, [str(finding.message) for finding in self.loud]
+        assert self.status is (Status.FOUND if self.findings else Status.NOT_EVALUATED), self.status
+        assert kind in self.kinds, self.reasons
+        assert not missing or missing in self.missing, self.reasons
+
+
+@dataclass
+class Scene:
+    """The healthy cluster, to be edited, and how the auditor is configured for it."""
+
+    cloud: FakeCloud = field(default_factory=FakeCloud.recorded)
+    kubernetes: FakeKubernetes = field(default_factory=FakeKubernetes.recorded)
+    probes: tuple[str, ...] = ()
+    secret_metadata: bool = False
+
+    def audit(self, check_id: str) -> Report:
+        """Collect what one check needs over HTTP, and run it."""
+        check = _check(check_id)
+        with tempfile.TemporaryDirectory() as folder, self.cloud.serve() as endpoint, self.kubernetes:
+            self.kubernetes.write_kubeconfig(Path(folder) / "kubeconfig")
+            config = f"""
+                [[clusters]]
+                name = "shop"
+                region = "cn-hangzhou"
+                cluster_id = "{self.cloud.state.cs.cluster_id}"
+                probes = {list(self.probes)}
+                [clusters.kubernetes]
+                kubeconfig = "kubeconfig"
+                secret_metadata = {str(self.secret_metadata).lower()}
+                [clusters.alibaba]
+                endpoint = "{endpoint}"
+                [clusters.alibaba.credentials]
+                kind = "access_key"
+                access_key_id = "{ACCESS_KEY_ID}"
+                access_key_secret = "{ACCESS_KEY_SECRET}"
+            """
+            settings = parse(config.encode(), Path(folder) / "auditor.toml").clusters[0]
+            landscape = collect_live(settings, [check], Watcher())
+        outcome = audit(landscape, [check], [], "now", Watcher())
+        return Report(outcome.checks[0], outcome.findings)
