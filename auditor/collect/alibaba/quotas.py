@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 
+from auditor.collect.alibaba.balancer_scope import may_use_nlb
 from auditor.collect.alibaba.client import CloudClient
 from auditor.collect.alibaba.fields import Fields
-from auditor.collect.alibaba.filling import from_list
+from auditor.collect.alibaba.filling import from_list, nothing_asked
 from auditor.collect.alibaba.paging import Tokened
 from auditor.collect.alibaba.sdk import Request
 from auditor.collect.provider import provides
 from auditor.facts.cloud.quotas import Quota
+from auditor.facts.kubernetes.services import Service
 from auditor.facts.ref import Layer
 from auditor.facts.table import Table
 
@@ -22,8 +24,10 @@ def collect_slb_quotas(client: CloudClient) -> Table[Quota]:
 
 
 @provides("nlb_quotas", source="quotas", layer=Layer.CLOUD, permissions=("quotas:ListProductQuotas",))
-def collect_nlb_quotas(client: CloudClient) -> Table[Quota]:
-    """Fill ``nlb_quotas``."""
+def collect_nlb_quotas(client: CloudClient, services: Table[Service]) -> Table[Quota]:
+    """Fill ``nlb_quotas``, for a cluster that may use an NLB."""
+    if not may_use_nlb(services):
+        return nothing_asked("nlb_quotas")
     return _collect(client, "nlb_quotas", "nlb")
 
 
