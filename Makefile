@@ -28,7 +28,7 @@ else
 endif
 
 test: .venv/.ready-dev  ## Pass the tests.
-	@$(PY) -X dev -m pytest -n auto -q
+	@$(PY) -X dev -m pytest -n auto
 
 check: .venv/.ready-dev lint types imports texts docs test  ## All that has to hold before a change goes in.
 

@@ -6,15 +6,18 @@ set -eu
 cd "$(dirname "$0")/.."
 
 python=""
-for candidate in "${PYTHON:-}" python3 python3.13 python3.12 python3.11; do
-    [ -n "$candidate" ] || continue
+for candidate in ${PYTHON:-python3 python3.13 python3.12 python3.11}; do
     if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
         python=$candidate
         break
     fi
 done
 if [ -z "$python" ]; then
-    echo "setup: expected Python 3.11 or newer as python3 (or named by PYTHON=…)" >&2
+    if [ -n "${PYTHON:-}" ]; then
+        echo "setup: PYTHON=$PYTHON does not run, or is older than Python 3.11" >&2
+    else
+        echo "setup: expected Python 3.11 or newer as python3; name another by PYTHON=/path/to/python3" >&2
+    fi
     exit 1
 fi
 

@@ -86,7 +86,7 @@ def _credentials(given: Credentials) -> "CredentialSettings":
         source=_credentials(given.source) if given.source else None,
         role_name=given.role_name,
         oidc_provider_arn=given.oidc_provider_arn,
-        oidc_token_file=given.oidc_token_file,
+        oidc_token_file=str(given.oidc_token_file or ""),
         profile=given.profile,
         uri=given.uri,
         **secrets,

@@ -1,9 +1,12 @@
 """Exit codes, and the errors that lead to them."""
 
+import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import IntEnum
+
+from auditor.report.clean import visible
 
 
 class Exit(IntEnum):
@@ -14,6 +17,7 @@ class Exit(IntEnum):
     INCOMPLETE = 2
     UNUSABLE = 3
     INTERRUPTED = 130
+    TERMINATED = 143
 
 
 class Failure(Exception):  # noqa: N818 - read as a sentence
@@ -26,9 +30,40 @@ class Failure(Exception):  # noqa: N818 - read as a sentence
 
 
 def fail(message: str) -> None:
-    """Write an error to standard error."""
-    for line in message.splitlines():
-        sys.stderr.write(f"auditor: {line}\n")
+    """Write an error to standard error. Names in it may come from a hostile object: nothing of it acts there."""
+    complain("".join(f"auditor: {line}\n" for line in message.split("\n")))
+
+
+def complain(text: str) -> None:
+    """Write a text to standard error, cleaned. That nobody can read it there changes no exit code."""
+    if sys.stderr is not None:
+        with suppress(OSError):
+            sys.stderr.write(visible(text))
+            sys.stderr.flush()
+
+
+@contextmanager
+def standard_output() -> Iterator[None]:
+    """Write to standard output in the block.
+
+    Whoever reads it may leave (``auditor checks | head``): that is no error, and the exit code is as without.
+    """
+    try:
+        yield
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        mute()
+    except OSError as error:
+        mute()
+        raise Failure(f"standard output can't be written: {error.strerror or error}") from None
+
+
+def mute() -> None:
+    """Let standard output lead nowhere, so that what it still holds does not fail again at the end of the process."""
+    if sys.stdout is not None:
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager

@@ -1,15 +1,20 @@
 """The entry point ``auditor``: puts the commands together and turns every known error into one clear message."""
 
+import io
 import os
+import signal
 import sys
+import traceback
 from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
 from typing import Annotated
 
 import typer
 
 from auditor import __version__
 from auditor.cli import checks, collect, config, permissions, run
-from auditor.cli.exits import Exit, Failure, fail
+from auditor.cli.exits import Exit, Failure, complain, fail, standard_output
 
 app = typer.Typer(
     name="auditor",
@@ -45,35 +50,65 @@ def _options(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and end the process with its exit code."""
+    signal.signal(signal.SIGTERM, _terminate)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # None where it is closed
+            stream.reconfigure(errors="backslashreplace")  # a terminal may lack the characters of a name
     sys.exit(_run(arguments))
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM came. Ends a run as Ctrl-C does: nothing half-written stays behind."""
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> None:
+    raise _Terminated
 
 
 def _run(arguments: Sequence[str] | None) -> int:
     try:
-        code = app(args=list(arguments) if arguments is not None else None, standalone_mode=False)
+        with standard_output():
+            code = app(args=list(arguments) if arguments is not None else None, standalone_mode=False)
     except typer.TyperException as error:
-        show = getattr(error, "show", None)  # usage errors show the usage too
-        show() if show else fail(error.format_message())
+        complain(_usage_error(error))
         return Exit.UNUSABLE
     except Failure as error:
         fail(str(error))
         return error.code
+    except _Terminated:
+        fail("terminated")
+        return Exit.TERMINATED
     except (KeyboardInterrupt, typer.Abort):
         fail("interrupted")
         return Exit.INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has gone (`auditor checks | head`): that is no error of ours.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Exit.OK
     except Exception as error:
         if os.environ.get("AUDITOR_DEBUG"):
             raise
+        # What the exception says is left out: it may quote a key or a token.
         fail(
-            f"this is a fault of the auditor itself: {type(error).__name__}: {error}\n"
+            f"this is a fault of the auditor itself: {type(error).__name__} in {_place_of(error)}\n"
             "Please report it with what AUDITOR_DEBUG=1 shows in addition; look through it for secrets first."
         )
         return Exit.UNUSABLE
     return code if isinstance(code, int) else Exit.OK
+
+
+def _usage_error(error: typer.TyperException) -> str:
+    error.message = error.message.removeprefix("Value error, ")
+    show = getattr(error, "show", None)  # those that know the command show its usage too
+    if show is None:
+        return f"Error: {error.format_message()}\n"
+    shown = io.StringIO()
+    show(file=shown)
+    return shown.getvalue()
+
+
+def _place_of(error: Exception) -> str:
+    own = [frame for frame in traceback.extract_tb(error.__traceback__) if f"{os.sep}auditor{os.sep}" in frame.filename]
+    if not own:
+        return "a library"
+    file = Path(own[-1].filename)
+    return f"{file.parent.name}/{file.name}, line {own[-1].lineno}"
 
 
 if __name__ == "__main__":

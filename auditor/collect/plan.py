@@ -115,7 +115,12 @@ class _Run:
         if isinstance(client, Reason):
             return Table.unavailable(provider.table, client)
         needs = {name: self.tables[name] for name in provider.needs}
-        lacking = [reason for table in needs.values() if table.is_unavailable for reason in table.reasons]
+        lacking = [
+            reason
+            for name, table in needs.items()
+            if table.is_unavailable and name not in provider.tolerates
+            for reason in table.reasons
+        ]
         if lacking:
             return Table.unavailable(provider.table, *lacking)
         threading.current_thread().name = f"collect-{provider.table}"

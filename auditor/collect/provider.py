@@ -22,6 +22,7 @@ class Provider:
             ``list volumeattachments.storage.k8s.io``) that it uses: no other call is made.
         needs: the tables that tell it what to ask for, by the names of its further parameters.
         collect: the function; its first parameter is the client of its side.
+        tolerates: those of its needs without which it can still read a part: they are handed over unavailable.
     """
 
     table: str
@@ -30,6 +31,7 @@ class Provider:
     permissions: tuple[str, ...]
     needs: tuple[str, ...]
     collect: Callable[..., Table[Any]]
+    tolerates: tuple[str, ...] = ()
 
 
 _PROVIDERS: dict[str, Provider] = {}
@@ -37,12 +39,14 @@ _PROVIDERS: dict[str, Provider] = {}
 Collect = Callable[..., Table[Any]]
 
 
-def provides(table: str, *, source: str, layer: Layer, permissions: tuple[str, ...]) -> Callable[[Collect], Collect]:
+def provides(
+    table: str, *, source: str, layer: Layer, permissions: tuple[str, ...], tolerates: tuple[str, ...] = ()
+) -> Callable[[Collect], Collect]:
     """Register the decorated function as the provider of a table.
 
     Its first parameter is the client of its side (``KubernetesClient`` or ``CloudClient``), the others are the
-    tables that it needs, by name. It is called only when those are known or partial; it never raises for what
-    an API answers, but returns a table that says so.
+    tables that it needs, by name. It is called only when those are known or partial, but for those it
+    ``tolerates``; it never raises for what an API answers, but returns a table that says so.
     """
     if table not in TABLES:
         raise ValueError(f"{table} is not in auditor.facts.catalogue")
@@ -51,7 +55,9 @@ def provides(table: str, *, source: str, layer: Layer, permissions: tuple[str, .
         if table in _PROVIDERS:
             raise ValueError(f"{table} already has a provider")
         needs = tuple(inspect.signature(function).parameters)[1:]
-        _PROVIDERS[table] = Provider(table, source, layer, permissions, needs, function)
+        if strangers := set(tolerates) - set(needs):
+            raise ValueError(f"{table} does not need {', '.join(sorted(strangers))}")
+        _PROVIDERS[table] = Provider(table, source, layer, permissions, needs, function, tolerates)
         return function
 
     return register

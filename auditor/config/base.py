@@ -1,10 +1,23 @@
 """What all tables of the configuration share: strictness, and secrets that stand elsewhere."""
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    StringConstraints,
+    ValidationInfo,
+    model_validator,
+)
+
+SECRET_BYTES = 64 * 1024
+"""A file with a secret is not read further than this."""
+_PLAIN_VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 
 
 class BadConfig(Exception):  # noqa: N818 - read as a sentence
@@ -25,14 +38,11 @@ class Secret:
         if self._env:
             value = os.environ.get(self._env, "")
             if not value:
-                raise BadConfig(f"the environment variable {self._env} is not set; it is to hold a secret")
+                # A name of another form may be the secret itself, written into the wrong key.
+                name = self._env if _PLAIN_VARIABLE.fullmatch(self._env) else "that is named here"
+                raise BadConfig(f"the environment variable {name} is not set; it is to hold a secret")
             return value
-        if self._file is not None:
-            try:
-                return self._file.expanduser().read_text(encoding="utf-8").strip()
-            except (OSError, UnicodeDecodeError) as error:
-                raise BadConfig(f"{self._file}: the secret in it can't be read: {error}") from None
-        return self._literal
+        return self._literal if self._file is None else _read_secret(self._file)
 
     def __repr__(self) -> str:
         """Show where the secret stands, never what it is."""
@@ -41,8 +51,58 @@ class Secret:
         )
 
 
+def _read_secret(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            secret = file.read(SECRET_BYTES + 1)
+        if len(secret) > SECRET_BYTES:
+            raise BadConfig(f"{path}: it has more than {SECRET_BYTES} bytes; expected a file with one secret")
+        found = secret.decode().strip()
+    except OSError as error:
+        raise BadConfig(f"{path}: the secret in it can't be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise BadConfig(f"{path}: the secret in it is no UTF-8 text") from None
+    if not found:
+        raise BadConfig(f"{path}: it is empty; it is to hold a secret")
+    return found
+
+
 def _to_secret(value: Any) -> Any:
+    if value == "":
+        raise ValueError("expected a secret, found an empty text; name its place by the twin in _env or _file")
     return Secret(literal=value) if isinstance(value, str) else value
+
+
+def _local_path(value: Any, info: ValidationInfo) -> Any:
+    if not isinstance(value, str):
+        return value
+    if not value or not value.isprintable():
+        raise ValueError("expected a path that is not empty and has no control characters")
+    try:
+        path = Path(value).expanduser()
+    except RuntimeError:
+        user = value.partition("/")[0]
+        raise ValueError(f"no home folder is known for {user}; write the path in full") from None
+    return info.context / path if isinstance(info.context, Path) else path
+
+
+LocalPath = Annotated[Path, BeforeValidator(_local_path)]
+"""A path on this machine. A leading ``~`` is the home folder; the context of validation is the folder from which
+relative paths are taken."""
+
+
+def _name(value: str) -> str:
+    if not re.fullmatch(r"\w([\w.-]{0,61}\w)?", value):
+        raise ValueError(
+            "expected a name of 1 to 63 letters, digits, '.', '_' or '-' that begins and ends with a letter or a digit"
+        )
+    return value
+
+
+Name = Annotated[str, AfterValidator(_name)]
+"""What the operator calls something; fit for the name of a folder."""
+Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+"""A text that says something."""
 
 
 SecretField = Annotated[Secret | None, BeforeValidator(_to_secret)]
@@ -59,7 +119,7 @@ class ConfigTable(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _resolve_twins(cls, given: Any) -> Any:
+    def _resolve_twins(cls, given: Any, info: ValidationInfo) -> Any:
         if not isinstance(given, dict):
             return given
         values = dict(given)
@@ -72,7 +132,7 @@ class ConfigTable(BaseModel):
                 if value is not None and (not isinstance(value, str) or not value):
                     raise ValueError(f"{twin}: expected a text that is not empty")
             if env is not None or file is not None:
-                values[key] = Secret(env=env or "", file=Path(file) if file else None)
+                values[key] = Secret(env=env or "", file=_local_path(file, info))
         return values
 
     @classmethod

@@ -1,14 +1,14 @@
 """``[[clusters]]``: which clusters to audit, and how to reach both of their sides."""
 
 import ipaddress
-from pathlib import Path
-from typing import Annotated, Any, Literal
+import re
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, model_validator
 
-from auditor.config.base import ConfigTable
-from auditor.config.credentials import Credentials
+from auditor.config.base import ConfigTable, LocalPath, Name, Words
+from auditor.config.credentials import Credentials, named_kind
 
 Probe = Literal["kubelet", "tcp", "loopback", "forwarding", "component-logs", "ingress-metrics"]
 PRODUCTS = ("slb", "nlb", "ecs", "nas", "ram", "sts", "ess", "vpc", "cs", "quotas")
@@ -24,12 +24,33 @@ def _range(value: str) -> str:
 def _base_url(value: str) -> str:
     if not value:
         return value
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("expected a base URL such as https://slb-vpc.cn-hangzhou.aliyuncs.com")
-    if parts.username or parts.password:
+    expected = "expected a base URL such as https://slb-vpc.cn-hangzhou.aliyuncs.com"
+    try:
+        parts = urlsplit(value)
+        port_is_possible = parts.port != 0
+    except ValueError:
+        raise ValueError(expected) from None
+    if "@" in parts.netloc:
         raise ValueError("a URL here can't carry a user name or a password")
-    return value.rstrip("/")
+    is_plain = re.fullmatch(r"[\w.:\[\]-]+", parts.netloc) and not (parts.query or parts.fragment)
+    if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_possible or not is_plain:
+        raise ValueError(expected)
+    return parts.geturl().rstrip("/")
+
+
+def _region(value: str) -> str:
+    if not re.fullmatch(r"[a-z]{2,}(-[a-z0-9]+)+", value):
+        raise ValueError("expected a region id such as cn-hangzhou")
+    return value
+
+
+def _cluster_id(value: str) -> str:
+    if not re.fullmatch(r"[a-z0-9]{8,64}", value):
+        raise ValueError(
+            "expected the ACK cluster id, 8 to 64 lower-case letters and digits such as "
+            "c1cef2604bddf0081a2bc425e1415ce18; the ACK console shows it with the cluster's name"
+        )
+    return value
 
 
 def _is_loopback(url: str) -> bool:
@@ -44,18 +65,15 @@ def _is_loopback(url: str) -> bool:
 
 AddressRange = Annotated[str, AfterValidator(_range)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
-
-
-def _named_kind(value: Any) -> Any:
-    return {"kind": value} if isinstance(value, str) else value
+Seconds = Annotated[float, Field(strict=True, gt=0, le=3600, allow_inf_nan=False)]
 
 
 class Right(ConfigTable):
     """A right that an identity must have."""
 
-    verbs: list[str] = Field(min_length=1)
+    verbs: list[Words] = Field(min_length=1)
     group: str = ""
-    resource: str
+    resource: Words
     namespace: str = ""
 
 
@@ -63,7 +81,7 @@ class Identity(ConfigTable):
     """Somebody, and what they must be able to do."""
 
     user: str = ""
-    groups: list[str] = []
+    groups: list[Words] = []
     must: list[Right] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -76,11 +94,11 @@ class Identity(ConfigTable):
 class KubernetesAccess(ConfigTable):
     """How to reach the Kubernetes API."""
 
-    kubeconfig: Path | None = None
+    kubeconfig: LocalPath | None = None
     context: str = ""
-    in_cluster: bool = False
-    secret_metadata: bool = False
-    timeout_seconds: float = Field(default=120, gt=0, le=3600)
+    in_cluster: StrictBool = False
+    secret_metadata: StrictBool = False
+    timeout_seconds: Seconds = 120
 
     @model_validator(mode="after")
     def _is_one_way(self) -> "KubernetesAccess":
@@ -92,11 +110,11 @@ class KubernetesAccess(ConfigTable):
 class AlibabaAccess(ConfigTable):
     """How to reach the Alibaba Cloud API."""
 
-    credentials: Annotated[Credentials, BeforeValidator(_named_kind)] = Credentials()
+    credentials: Annotated[Credentials, BeforeValidator(named_kind)] = Credentials()
     endpoint: BaseUrl = ""
     endpoints: dict[str, BaseUrl] = {}
-    allow_plain_http: bool = False
-    timeout_seconds: float = Field(default=120, gt=0, le=3600)
+    allow_plain_http: StrictBool = False
+    timeout_seconds: Seconds = 120
 
     @model_validator(mode="after")
     def _is_encrypted(self) -> "AlibabaAccess":
@@ -115,9 +133,9 @@ class AlibabaAccess(ConfigTable):
 class Cluster(ConfigTable):
     """One cluster."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
-    region: str = Field(pattern=r"^[a-z]{2,}(-[a-z0-9]+)+$")
-    cluster_id: str = Field(pattern=r"^[a-z0-9]{8,64}$")
+    name: Name
+    region: Annotated[str, AfterValidator(_region)]
+    cluster_id: Annotated[str, AfterValidator(_cluster_id)]
     client_cidrs: list[AddressRange] = []
     probes: list[Probe] = []
     identities: list[Identity] = []

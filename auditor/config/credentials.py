@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+import re
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, model_validator
 
-from auditor.config.base import ConfigTable, SecretField
+from auditor.config.base import ConfigTable, LocalPath, SecretField
 
 Kind = Literal["default", "access_key", "sts", "ram_role", "ecs_role", "rrsa", "profile", "uri"]
 
@@ -28,6 +29,17 @@ OPTIONAL: dict[str, tuple[str, ...]] = {
 }
 
 
+def named_kind(value: Any) -> Any:
+    """Turn a kind alone into the table that it stands for: ``"default"`` is ``{ kind = "default" }``."""
+    return {"kind": value} if isinstance(value, str) else value
+
+
+def _uri(value: str) -> str:
+    if not re.fullmatch(r"https?://[^/\s]\S*", value):
+        raise ValueError("expected an address such as http://127.0.0.1:8000/credentials")
+    return value
+
+
 class Credentials(ConfigTable):
     """One way to be somebody. ``ram_role`` is taken on from another one, its ``source``."""
 
@@ -40,12 +52,12 @@ class Credentials(ConfigTable):
     role_arn: str = ""
     session_name: str = "ack-auditor"
     external_id: str = ""
-    source: Credentials | None = None
+    source: Annotated[Credentials | None, BeforeValidator(named_kind)] = None
     role_name: str = ""
     oidc_provider_arn: str = ""
-    oidc_token_file: str = ""
+    oidc_token_file: LocalPath | None = None
     profile: str = ""
-    uri: str = Field(default="", pattern=r"^(https?://.+)?$")
+    uri: Annotated[str, AfterValidator(_uri)] = ""
 
     @model_validator(mode="after")
     def _has_what_its_kind_needs(self) -> Credentials:

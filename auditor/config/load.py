@@ -13,6 +13,17 @@ from auditor.config.base import BadConfig, ConfigTable
 from auditor.config.settings import Settings
 
 FILE_NAME = "auditor.toml"
+MAX_BYTES = 4 * 1024**2
+"""A configuration is not read further than this."""
+_EXPECTED = {
+    "string_type": "expected a text in quotes",
+    "path_type": "expected a path in quotes",
+    "is_instance_of": "expected a text in quotes",
+    "bool_type": "expected true or false",
+    "float_type": "expected a number",
+    "too_short": "expected at least one member",
+}
+"""What was expected, by pydantic's name of the error; its own words speak of Python."""
 
 
 def default_path() -> Path | None:
@@ -30,51 +41,40 @@ def load(path: Path) -> Settings:
         BadConfig: with one line for each thing that is wrong.
     """
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise BadConfig(f"{path}: there is no such file (`auditor config init` writes a starter)") from None
     except OSError as error:
-        raise BadConfig(f"{path}: can't be read: {error.strerror}") from None
+        raise BadConfig(f"{path}: can't be read: {error.strerror}; expected a file in TOML") from None
+    if len(content) > MAX_BYTES:
+        raise BadConfig(f"{path}: it has more than {MAX_BYTES} bytes; expected a configuration")
     return parse(content, path)
 
 
 def parse(content: bytes, path: Path) -> Settings:
     """Check the content of a configuration file that was read from ``path``. Raises BadConfig as :func:`load` does."""
     try:
-        data = tomllib.loads(content.decode("utf-8"))
+        # Editors of Windows begin a file with a byte order mark.
+        data = tomllib.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise BadConfig(f"{path}: expected UTF-8 text ({error.reason} at byte {error.start})") from None
+        raise BadConfig(
+            f"{path}: expected UTF-8 text ({error.reason} at byte {error.start}); save it in that encoding"
+        ) from None
     except tomllib.TOMLDecodeError as error:
         raise BadConfig(f"{path}: it is not TOML: {error}") from None
+    except (RecursionError, ValueError):
+        raise BadConfig(f"{path}: it is TOML that can't be read: too deeply nested, or a number too large") from None
     try:
-        return _with_paths_from(Settings.model_validate(data), path.parent)
+        settings = Settings.model_validate(data, context=path.parent)
     except ValidationError as error:
         problems = [_explain(problem, data) for problem in error.errors()]
         raise BadConfig("\n".join(f"{path}: {problem}" for problem in problems)) from None
-
-
-def _with_paths_from(settings: Settings, folder: Path) -> Settings:
-    def place(path: Path) -> Path:
-        expanded = path.expanduser()
-        return expanded if expanded.is_absolute() else folder / expanded
-
-    clusters = [
-        cluster.model_copy(
-            update={
-                "kubernetes": cluster.kubernetes.model_copy(update={"kubeconfig": place(cluster.kubernetes.kubeconfig)})
-            }
-        )
-        if cluster.kubernetes.kubeconfig
-        else cluster
-        for cluster in settings.clusters
-    ]
-    return settings.model_copy(
-        update={
-            "clusters": clusters,
-            "checks": settings.checks.model_copy(update={"folders": [place(p) for p in settings.checks.folders]}),
-            "report": settings.report.model_copy(update={"directory": place(settings.report.directory)}),
-        }
-    )
+    if "directory" in settings.report.model_fields_set:
+        return settings
+    # A default is not validated, so that its folder is not yet taken from the folder of the file.
+    directory = path.parent / settings.report.directory
+    return settings.model_copy(update={"report": settings.report.model_copy(update={"directory": directory})})
 
 
 def _explain(problem: Any, data: Any) -> str:
@@ -87,10 +87,29 @@ def _explain(problem: Any, data: Any) -> str:
         return f"{where}: there is no such key; {hint}"
     if problem["type"] == "missing":
         return f"{where}: this key is required"
-    message = problem["msg"].removeprefix("Value error, ")
+    message = _say(problem)
     # The value itself is shown only for plain choices: anything else might be a secret in the wrong place.
-    found = f" (found {problem['input']!r})" if problem["type"] in ("literal_error", "enum") else ""
+    is_choice = problem["type"] == "literal_error" and "credentials" not in problem["loc"]
+    found = f" (found {problem['input']!r})" if is_choice else ""
     return f"{where}: {message}{found}" if where else message
+
+
+def _say(problem: Any) -> str:
+    """Say what was expected, in the words of TOML."""
+    kind, loc = problem["type"], problem["loc"]
+    if kind in ("model_type", "dict_type"):
+        table = ".".join(step for step in loc if isinstance(step, str))
+        return f"expected a table, [{table}]" if all(isinstance(step, str) for step in loc) else "expected a table"
+    if kind == "list_type":
+        tables = len(loc) == 1 or loc[-1] == "identities"
+        return f"expected a list of tables, [[{loc[-1]}]]" if tables else "expected a list, [ … ]"
+    if kind in ("literal_error", "enum"):
+        return f"expected {problem['ctx']['expected']}"
+    if kind.startswith("date"):
+        return "expected a date such as 2026-12-31, without quotes or a time"
+    if kind == "string_too_short":
+        return f"expected a text of at least {problem['ctx']['min_length']} characters"
+    return _EXPECTED.get(kind) or str(problem["msg"].removeprefix("Value error, ").replace("Input should be", "expected"))
 
 
 def _spell(loc: Sequence[int | str], data: Any) -> str:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
-from auditor.config.base import ConfigTable, SecretField
+from auditor.config.base import ConfigTable, LocalPath, Name, SecretField, Words
 from auditor.config.clusters import Cluster
 
 ChannelKind = Literal[
@@ -38,14 +38,14 @@ class Report(ConfigTable):
     """``[report]``: how and where reports are written."""
 
     language: Language = "en"
-    formats: list[str] = ["html", "pdf", "json"]
-    directory: Path = Path("reports")
+    formats: list[Words] = Field(default=["html", "pdf", "json"], min_length=1)
+    directory: LocalPath = Path("reports")
 
 
 class Checks(ConfigTable):
     """``[checks]``: folders with checks of one's own, laid out like the project's ``checks/``."""
 
-    folders: list[Path] = []
+    folders: list[LocalPath] = []
 
 
 class Ledger(ConfigTable):
@@ -59,7 +59,7 @@ class Ledger(ConfigTable):
 class Schedule(ConfigTable):
     """``[[schedules]]``: when to audit what, and whom to tell."""
 
-    name: str
+    name: Name
     cron: Annotated[str, AfterValidator(_crontab)]
     timezone: Annotated[str, AfterValidator(_time_zone)] = "Asia/Shanghai"
     clusters: list[str] = ["*"]
@@ -73,17 +73,17 @@ class Channel(ConfigTable):
 
     model_config = ConfigDict(extra="allow", frozen=True, arbitrary_types_allowed=True)
 
-    name: str
+    name: Name
     kind: ChannelKind
 
 
 class Suppression(ConfigTable):
     """``[[suppressions]]``: findings that do not count, by whose word and until when."""
 
-    check: str
-    subject: str = "*"
-    reason: str = Field(min_length=3)
-    owner: str = Field(min_length=1)
+    check: Words
+    subject: Words = "*"
+    reason: Words = Field(min_length=3)
+    owner: Words
     expires: date
 
 

@@ -1,32 +1,49 @@
-"""Looks at what a configuration points at on this machine: secrets and files. Calls nobody."""
+"""Looks at what a configuration points at on this machine: secrets, files, checks. Calls nobody."""
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 from auditor.config.base import BadConfig, Secret
 from auditor.config.credentials import Credentials
 from auditor.config.settings import Settings
 
 
-def problems(settings: Settings) -> list[str]:
-    """Return what is wrong with the surroundings of a configuration, one sentence each."""
-    return list(_problems(settings))
+def problems(settings: Settings, is_check: Callable[[str], bool]) -> list[str]:
+    """Return what is wrong with the surroundings of a configuration, one sentence each.
+
+    ``is_check`` tells whether any check answers to an id or a pattern.
+    """
+    return list(_problems(settings, is_check))
 
 
-def _problems(settings: Settings) -> Iterator[str]:
+def _problems(settings: Settings, is_check: Callable[[str], bool]) -> Iterator[str]:
     yield from _secret("ledger.url", settings.ledger.url)
+    for folder in settings.checks.folders:
+        if not folder.is_dir():
+            yield f"checks.folders: {folder}: there is no such folder"
     for cluster in settings.clusters:
-        kubeconfig = cluster.kubernetes.kubeconfig
-        if kubeconfig and not kubeconfig.is_file():
-            yield f"clusters[{cluster.name}].kubernetes.kubeconfig: {kubeconfig}: there is no such file"
         yield from _credentials(f"clusters[{cluster.name}].alibaba.credentials", cluster.alibaba.credentials)
+    names = {cluster.name for cluster in settings.clusters}
+    for schedule in settings.schedules:
+        for name in schedule.clusters:
+            if "*" not in name and name not in names:
+                yield f"schedules[{schedule.name}].clusters: no cluster is called {name!r}"
+        for pattern in schedule.checks:
+            if not is_check(pattern):
+                yield f"schedules[{schedule.name}].checks: {_no_check(pattern)}"
+    for number, suppression in enumerate(settings.suppressions):
+        if not is_check(suppression.check):
+            yield f"suppressions[{number}].check: {_no_check(suppression.check)}"
+
+
+def _no_check(pattern: str) -> str:
+    return f"no check is called {pattern!r} (`auditor checks` lists them all)"
 
 
 def _credentials(where: str, credentials: Credentials) -> Iterator[str]:
     for key in credentials.SECRETS:
         yield from _secret(f"{where}.{key}", getattr(credentials, key))
     token_file = credentials.oidc_token_file
-    if token_file and not Path(token_file).expanduser().is_file():
+    if token_file and not token_file.is_file():
         yield f"{where}.oidc_token_file: {token_file}: there is no such file"
     if credentials.source:
         yield from _credentials(f"{where}.source", credentials.source)

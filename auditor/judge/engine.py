@@ -15,7 +15,7 @@ from auditor.judge.check import LoadedCheck
 from auditor.judge.context import Context, tables_of
 from auditor.judge.fingerprint import fingerprint
 from auditor.judge.outcome import CheckResult, ReportedFinding, Status, UnseenSubject
-from auditor.judge.verdicts import Finding, NotApplicable, NotEvaluated, Passed, Severity
+from auditor.judge.verdicts import Finding, Hop, NotApplicable, NotEvaluated, Passed, Severity
 
 
 @dataclass
@@ -163,12 +163,23 @@ def _report(joined: _Joined, check: LoadedCheck, landscape: Landscape) -> Report
         message=finding.message.with_values(values) if names else finding.message,
         why=why.with_values(values) if names else why,
         remedy=finding.remedy,
-        trail=finding.trail,
+        trail=_trail(joined),
         evidence=evidence,
         affected=tuple(joined.affected),
         first_seen=landscape.observed_at,
         last_seen=landscape.observed_at,
     )
+
+
+def _trail(joined: _Joined) -> tuple[Hop, ...]:
+    """Return the trail of the telling that was kept, with what the others affect beside what that one affects."""
+    trail = joined.finding.trail
+    own = set(joined.finding.affected)
+    last = max((place for place, hop in enumerate(trail) if hop.ref in own), default=None)
+    if last is None:
+        return trail
+    others = (Hop(ref, trail[last].state) for ref in joined.affected if ref not in own)
+    return (*trail[: last + 1], *others, *trail[last + 1 :])
 
 
 def _identity(cluster: ClusterIdentity) -> str:

@@ -1,14 +1,16 @@
 """From an outcome and a language to the view model that all formats show."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import tzinfo
+from itertools import groupby
 from typing import TypeVar
 
 from auditor import __version__
 from auditor.facts.landscape import SourceLog
 from auditor.facts.text import Text, t
 from auditor.judge.outcome import CheckResult, Outcome, ReportedFinding, Suppression
-from auditor.judge.verdicts import Evidence, Severity
+from auditor.judge.verdicts import Evidence, Hop, Severity
 from auditor.report.clean import one_line, visible
 from auditor.report.gaps import group_gaps
 from auditor.report.model import (
@@ -36,6 +38,8 @@ K = TypeVar("K", bound=str)
 
 AFFECTED_SHOWN = 20
 AFFECTED_FOLDED = 200
+_HOPS_BESIDE = 3
+"""How many affected objects beside each other a trail draws."""
 _LINES_OF_EVIDENCE = 20
 _LONGEST_LINE = 2000
 """Characters of one value; what is longer is cut, and says so. The JSON format has all of it."""
@@ -170,14 +174,7 @@ def _finding(finding: ReportedFinding, titles: Mapping[str, str], speaker: Speak
         subject=speaker.object(finding.subject),
         message=speaker.say(finding.message),
         why=speaker.paragraphs(finding.why),
-        trail=tuple(
-            HopView(
-                speaker.object(hop.ref),
-                speaker.word(HOP_STATES, hop.state),
-                speaker.say(hop.detail) if hop.detail else "",
-            )
-            for hop in finding.trail
-        ),
+        trail=tuple(_trail(finding, speaker)),
         evidence=tuple(_evidence(name, value, speaker) for name, value in evidence.items()),
         remedy=tuple(StepView(speaker.say(step.text), one_line(step.command)) for step in finding.remedy),
         affected=listing(
@@ -187,6 +184,23 @@ def _finding(finding: ReportedFinding, titles: Mapping[str, str], speaker: Speak
         last_seen=speaker.moment(finding.last_seen) if finding.last_seen else None,
         suppression=_suppression(finding.suppression),
     )
+
+
+def _trail(finding: ReportedFinding, speaker: Speaker) -> Iterator[HopView]:
+    """Yield the hops. Of many affected objects beside each other the first are drawn, and a count: they have a list."""
+    affected = set(finding.affected)
+    for _, run in groupby(finding.trail, lambda hop: (hop.ref.kind, hop.state) if hop.ref in affected else hop):
+        hops = list(run)
+        shown = hops if len(hops) <= _HOPS_BESIDE + 1 else hops[:_HOPS_BESIDE]
+        yield from (_hop(hop, speaker) for hop in shown)
+        if others := len(hops) - len(shown):
+            more = replace(speaker.object(hops[-1].ref), path=speaker.say(t("{count} more", count=others)), id="")
+            yield HopView(more, speaker.word(HOP_STATES, hops[-1].state), "")
+
+
+def _hop(hop: Hop, speaker: Speaker) -> HopView:
+    detail = speaker.say(hop.detail) if hop.detail else ""
+    return HopView(speaker.object(hop.ref), speaker.word(HOP_STATES, hop.state), detail)
 
 
 def _suppression(suppression: Suppression | None) -> SuppressionView | None:

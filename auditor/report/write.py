@@ -15,8 +15,11 @@ from auditor.report.clean import one_line
 from auditor.report.formats import FormatUnavailable, Report, ensure_known, load_format
 
 _UNSAFE = re.compile(r"[^\w.-]+")
-_LONGEST_NAME = 60
-"""Characters of a folder's name; with the widest letters and the hash it stays under the 255 bytes of a file name."""
+_LONGEST_NAME = 63
+"""Characters of a folder's name: the longest name that a configuration may give. The widest letters have 4 bytes each,
+and a file name has at most 255."""
+_LONGEST_CHANGED = 60
+"""Characters that leave room for the hash."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +84,9 @@ def write_whole(path: Path, content: bytes) -> None:
     """Replace a file by new content at one stroke, through a file beside it that is synced first.
 
     Raises:
-        OSError: the old file is untouched, and nothing is left beside it.
+        OSError: naming the path; the old file is untouched, and nothing is left beside it.
     """
+    _ensure_file(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
@@ -92,9 +96,11 @@ def write_whole(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
-    except BaseException:
+    except BaseException as error:
         with suppress(OSError):
             beside.unlink()
+        if isinstance(error, OSError):
+            raise OSError(error.errno, error.strerror, str(path)) from None
         raise
     _sync_folder(path.parent)
 
@@ -104,11 +110,21 @@ def folder_name(cluster: str) -> str:
 
     Two clusters never share a folder: a changed name ends in a hash of the true one.
     """
-    plain = _UNSAFE.sub("-", cluster).strip(".-")[:_LONGEST_NAME]
-    if plain and plain == cluster:
+    plain = _UNSAFE.sub("-", cluster).strip(".-")
+    if plain and plain == cluster and len(plain) <= _LONGEST_NAME:
         return cluster
     digest = hashlib.sha256(cluster.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    return f"{plain or 'cluster'}-{digest}"
+    return f"{plain[:_LONGEST_CHANGED] or 'cluster'}-{digest}"
+
+
+def _ensure_file(path: Path) -> None:
+    """Refuse what is no file of one's own: replacing ``/dev/null`` would break the machine."""
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "a device or a pipe stands there; expected the path of a file", str(path))
+    if path.parent.resolve() == Path("/dev"):  # /dev/stdout may lead to a file, and is itself no file
+        raise OSError(errno.EINVAL, "devices are not replaced; expected the path of a file", str(path))
 
 
 def _sync_folder(folder: Path) -> None:

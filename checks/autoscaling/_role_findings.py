@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from auditor.facts.joins.autoscalers import NodeRole, mounts_token
+from auditor.facts.joins.autoscalers import NodeRole, wants_token
 from auditor.facts.kubernetes.workloads import Deployment
 from auditor.facts.rules.autoscaler_actions import (
     ACTIONS,
@@ -79,11 +79,13 @@ def by_instance(deployment: Deployment, found: NodeRole) -> RoleUse:
 
 
 def lacks(use: RoleUse, held: Permissions, groups: tuple[Hop, ...]) -> Finding:
-    """Say what the role lacks. What only some versions call is no more than likely to be missed."""
-    if any(action in ACTIONS for action in held.lacking):
+    """Say what the role lacks.
+
+    The service role was made for all that its autoscaler calls. Of a worker role the documentation asks for
+    less: what only newer versions call is then no more than a risk.
+    """
+    if use.is_service_role or any(action in ACTIONS for action in held.lacking):
         severity, certainty, fault = Severity.HIGH, Certainty.CONFIRMED, "lacks-actions"
-    elif use.is_service_role:
-        severity, certainty, fault = Severity.HIGH, Certainty.LIKELY, "lacks-newer-actions"
     else:
         severity, certainty, fault = Severity.INFO, Certainty.AT_RISK, "lacks-newer-actions"
     if held.not_allowed:
@@ -258,13 +260,13 @@ def unused_role(deployment: Deployment, found: NodeRole, lacking: list[str]) -> 
 
 def _token_hop(deployment: Deployment) -> Hop:
     secret = kubernetes_ref("Secret", TOKEN_SECRET, deployment.namespace)
-    return ok(secret, t("mounted: its token is for role {role}", role=SERVICE_ROLE))
+    return ok(secret, t("its token is for role {role}", role=SERVICE_ROLE))
 
 
 def _way_without_token(deployment: Deployment, found: NodeRole) -> tuple[Hop, ...]:
-    """Return the way to the instance; a token Secret that is to be mounted and is not there breaks it first."""
+    """Return the way to the instance; a token Secret that is asked for and is not there breaks it first."""
     hops = [_deployment_hop(deployment)]
-    if mounts_token(deployment):
+    if wants_token(deployment):
         secret = kubernetes_ref("Secret", TOKEN_SECRET, deployment.namespace)
         hops.append(broken(secret, t("does not exist: what is left is the role of the instance")))
     return (*hops, *_way_to_instance(found))

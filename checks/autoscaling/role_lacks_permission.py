@@ -91,8 +91,8 @@ class Autoscaler:
 
 
 def subjects(deployments: Table[Deployment]) -> Iterable[Autoscaler]:
-    wanted = [f"{NAMESPACE}/{name}" for name in AUTOSCALERS]
-    present = [deployment for deployment in deployments.known_rows() if deployment.key in wanted]
+    # ACK's own is in kube-system; one that the operator installed may be in any namespace.
+    present = [deployment for deployment in deployments.known_rows() if deployment.name in AUTOSCALERS]
     return [Autoscaler(deployment) for deployment in present] or [Autoscaler(None)]
 
 

@@ -197,6 +197,22 @@ def scaled_to_zero(case: Case, makers: Sequence[Maker]) -> Finding:
     )
 
 
+def component_off(case: Case) -> Finding:
+    """Note that a Service which ACK makes by itself belongs to a component that is not switched on."""
+    service = case.service
+    return Finding(
+        subject=service.ref,
+        severity=Severity.INFO,
+        message=t(
+            "Service {service} is made by ACK for an optional component that is switched off", service=service.key
+        ),
+        fault="component-off",
+        remedy=(step(t("Nothing, unless you use the component"), *case.show("pods", "-l", case.selector)),),
+        trail=(broken(service.ref, t("selector {selector}", selector=case.selector)), *case.slice_hops),
+        evidence=case.evidence(),
+    )
+
+
 def pods_finished(case: Case) -> Finding:
     """Note that the Service selects only Pods that have done their work: between two runs of a Job."""
     service = case.service

@@ -13,10 +13,12 @@ from auditor.facts.rules.ccm_backends import (
     POD_BACKEND_TYPES,
     BackendMode,
     depends_on_version,
+    eligible_nodes,
     node_mode,
     stated_mode,
     wanted_backends,
 )
+from auditor.facts.rules.ccm_weights import Version
 from auditor.judge.api import NotKnown, Reason, ReasonKind, Table, t
 
 
@@ -69,14 +71,25 @@ class NeededBackends:
         stated = self.ccm_version.stated() if asks_version else None
         missing = 0
         for port in service.ports:
-            ready = [e for e in self.endpoints.for_port(service.key, port) if e.is_ready]
-            wanted = wanted_backends(service, mode, nodes, ready, stated.numbers if stated else None)
+            wanted = self._wanted(service, port, mode, nodes, stated.numbers if stated else None)
             group, is_shared = self._group_of(service, port, groups)
             there = {who for entry in (group.entries if group else ()) for who in (entry.server_id, entry.ip)}
             missing += len(wanted - there)
             if group and not is_shared:
                 missing -= sum(entry.server_id not in wanted and entry.ip not in wanted for entry in group.entries)
         return max(missing, 0)
+
+    def _wanted(
+        self, service: Service, port: ServicePort, mode: BackendMode, nodes: Sequence[Node], version: Version | None
+    ) -> set[str]:
+        ready = [e for e in self.endpoints.for_port(service.key, port) if e.is_ready]
+        wanted = wanted_backends(service, mode, nodes, ready, version)
+        slices = self.endpoints.slices_of(service.key)
+        if mode is BackendMode.CLUSTER and (not slices or any(piece.endpoints for piece in slices)):
+            # Nodes are entered on every port as soon as the Service has endpoints on any; without a slice those
+            # are still to come. Only slices that hold none keep the nodes out.
+            wanted |= {node.instance_id for node in eligible_nodes(nodes, service, version) if node.instance_id}
+        return wanted
 
     def _group_of(
         self, service: Service, port: ServicePort, groups: Sequence[BackendGroup]

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from math import inf
 
 from auditor.facts.cloud.slb import Backend
 from auditor.facts.joins.services import ServiceEndpoints, ServicePath
@@ -21,11 +23,15 @@ IGNORES_WEIGHTS = ("rr",)
 
 @dataclass(frozen=True)
 class Share:
-    """A backend that gets traffic: its name in reports, its weight and how many Pods share what it gets."""
+    """A backend: its name in reports, its weight and how many Pods share what it gets. Weight 0 gets nothing."""
 
     name: str
     weight: int
     pods: int
+
+    def load(self, *, weighted: bool) -> Fraction:
+        """Return the load of each of its Pods, in a measure that all backends of a port share."""
+        return Fraction(self.weight if weighted else min(self.weight, 1), self.pods)
 
 
 @dataclass(frozen=True)
@@ -43,9 +49,12 @@ class PortShares:
         return (self.path.scheduler or "").lower()
 
     def ratio(self, *, weighted: bool) -> float:
-        """Return the load of the most loaded Pod over that of the least loaded one."""
-        loads = [(share.weight if weighted else 1) / share.pods for share in self.shares]
-        return max(loads) / min(loads) if loads else 1.0
+        """Return the load of the most loaded Pod over that of the least loaded one; infinite if that gets none."""
+        loads = [share.load(weighted=weighted) for share in self.shares]
+        most, least = max(loads, default=Fraction(0)), min(loads, default=Fraction(0))
+        if not most:
+            return 1.0
+        return float(most / least) if least else inf
 
     @property
     def effective_ratio(self) -> float:
@@ -55,6 +64,11 @@ class PortShares:
         if self.scheduler in IGNORES_WEIGHTS:
             return self.ratio(weighted=False)
         return min(self.ratio(weighted=True), self.ratio(weighted=False))
+
+    @property
+    def starved(self) -> list[str]:
+        """The backends that get nothing while others do."""
+        return [share.name for share in self.shares if not share.weight] if self.effective_ratio == inf else []
 
     @property
     def is_undecided(self) -> bool:
@@ -74,7 +88,7 @@ class PortShares:
 
 def port_shares(service: Service, path: ServicePath, endpoints: ServiceEndpoints, nodes: Table[Node]) -> PortShares:
     """Return the shares of one port that has a server group. Endpoints are asked for only where they matter."""
-    backends = [backend for backend in path.backends or () if _weight(backend, path) > 0]
+    backends = path.backends or ()
     has_nodes = any(backend.type not in POD_BACKEND_TYPES for backend in backends)
     if has_nodes and not service.is_local:
         # kube-proxy spreads what any node gets over all Pods, so that weights of nodes don't reach them.
@@ -108,7 +122,10 @@ def _of_nodes(
 ) -> list[Share]:
     pods: dict[str, int] = {}
     names: dict[str, str] = {}
+    drained: set[str] = set()
     for endpoint in ready:
+        if not endpoint.node_name and not endpoint.target_ref:
+            continue  # an address outside the cluster, written by hand: no node is its backend
         if not endpoint.node_name:
             address = ", ".join(endpoint.addresses)
             why = t("endpoint {address} of Service {service} names no node", address=address, service=service.key)
@@ -117,6 +134,8 @@ def _of_nodes(
         if node and node.instance_id:
             pods[node.instance_id] = pods.get(node.instance_id, 0) + 1
             names[node.instance_id] = node.name
+            if node.spec.unschedulable:
+                drained.add(node.instance_id)
     weights: dict[str, int] = {}
     on_virtual_nodes = [backend for backend in backends if backend.type in POD_BACKEND_TYPES]
     is_shared_out = service.setting("vgroup-port") is not None  # other Services may have entries in the group
@@ -125,5 +144,9 @@ def _of_nodes(
             continue
         if backend.server_id in pods and backend.type not in POD_BACKEND_TYPES:
             weights[backend.server_id] = weights.get(backend.server_id, 0) + _weight(backend, path)
-    of_instances = [Share(names[server], weight, pods[server]) for server, weight in weights.items()]
+    of_instances = [
+        Share(names[server], weight, pods[server])
+        for server, weight in weights.items()
+        if weight or server not in drained
+    ]
     return of_instances + _of_pods(path, on_virtual_nodes, ready)

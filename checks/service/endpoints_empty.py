@@ -17,6 +17,7 @@ from auditor.judge.api import Check, NotApplicable, Passed, Severity, Table, Ver
 from checks.service._empty_endpoints import (
     Case,
     all_terminating,
+    component_off,
     manual_slice_empty,
     no_pod,
     no_selector,
@@ -42,6 +43,12 @@ JUST_MADE = timedelta(minutes=2)
 
 API_SERVER_SERVICE = "default/kubernetes"
 """Its endpoints are the API server's own; other checks look at that."""
+
+OPTIONAL_OF_ACK = ("kube-system/cnfs-cache-ds-service", "kube-system/storage-monitor-service")
+"""Services that the storage components of ACK make though the Pods behind them are an option that is off by default.
+
+Source: the names that ACK's CSI driver asks for, and goes on without an answer from.
+"""
 
 
 def subjects(services: Table[Service]) -> Iterable[Service]:
@@ -82,9 +89,9 @@ def judge(
     undeclared = [port for port in empty if ready and _is_undeclared(port, ready)]
     if has_endpoints:
         return port_undeclared(case, undeclared, ready) if undeclared else Passed()
+    makers = Makers(deployments, statefulsets, replicasets, daemonsets)
     if not present:
-        makers = Makers(deployments, statefulsets, replicasets, daemonsets).of(service)
-        return _without_pods(case, living, makers, pods, observed_at)
+        return _without_pods(case, living, makers.of(service), pods, observed_at)
     if not ready:
         if all(is_younger(pod, JUST_MADE, observed_at) for pod in present):
             return NotApplicable(t("the Pods are starting"))
@@ -93,6 +100,9 @@ def judge(
         return port_undeclared(case, undeclared, ready)
     if any(_became_ready_just_now(pod, observed_at) for pod in ready):
         return Passed()  # the slices follow the Pods by a moment
+    behind = makers.of(service)
+    if behind and not any(maker.wants for maker in behind):
+        return scaled_to_zero(case, behind)  # the last Pods are about to go
     return not_synchronised(case, ready)
 
 
@@ -130,6 +140,8 @@ def _without_pods(
         return NotApplicable(t("the Pods are still being made"))
     if case.pods and not makers and all(pod.status.phase == "Succeeded" for pod in case.pods):
         return pods_finished(case)
+    if not case.pods and not makers and case.service.key in OPTIONAL_OF_ACK:
+        return component_off(case)
     return no_pod(case, wanting, nearest_pod(pods, case.service))
 
 

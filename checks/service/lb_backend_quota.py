@@ -73,7 +73,7 @@ check = Check(
 WAITS_AFTER = timedelta(minutes=2)
 WARN_AT_PERCENT = 80
 _REFUSED = re.compile(
-    r"InstanceBackendServerNumberOverLimit|backend server number has reached to the quota limit", re.IGNORECASE
+    r"InstanceBackendServerNumberOverLimit|backend server number has reached (to )?the quota limit", re.IGNORECASE
 )
 _FAILED, _SUCCEEDED = "SyncLoadBalancerFailed", "EnsuredLoadBalancer"
 _SERVICES_IN_TRAIL = 3

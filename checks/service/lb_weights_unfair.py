@@ -62,7 +62,7 @@ check = Check(
     since="0.1.0",
     symptoms=("load-uneven",),
     limits=(
-        "Backends of weight 0 are left out: they are taken to be drained on purpose.",
+        "Cordoned nodes of weight 0 are left out: they are taken to be drained on purpose.",
         "Schedulers that hash the client's address count only where Pods are uneven with and without weights.",
     ),
     links=(
@@ -189,12 +189,7 @@ def _finding(
     ports = [f"{shares.port.port}/{shares.port.protocol}" for shares in unfair]
     return Finding(
         subject=service.ref,
-        message=t(
-            "on {ports}, one Pod of the Service gets {ratio} times the load of another: {cause}",
-            ports=ports,
-            ratio=round(worst.effective_ratio, 2),
-            cause=_cause_text(diagnosis, worst),
-        ),
+        message=_message(ports, worst, diagnosis),
         certainty=Certainty.CONFIRMED if is_sure and not by_inference else Certainty.LIKELY,
         fault="pods-uneven",
         remedy=_remedy(service, diagnosis, worst),
@@ -204,7 +199,7 @@ def _finding(
             "weights": {share.name: share.weight for share in worst.shares},
             "pods": {share.name: share.pods for share in worst.shares},
             "share_per_pod": {share.name: f"{value:.4f}" for share, value in _per_pod(worst, weighted=weighted)},
-            "ratio": round(worst.effective_ratio, 4),
+            "ratio": None if worst.starved else round(worst.effective_ratio, 4),
             "scheduler": worst.scheduler,
             "server_group": worst.path.group_id,
             "cause": diagnosis.cause.value,
@@ -216,9 +211,24 @@ def _finding(
 
 
 def _per_pod(worst: PortShares, *, weighted: bool) -> Iterator[tuple[Share, float]]:
-    total = sum(share.weight if weighted else 1 for share in worst.shares)
+    total = sum(share.load(weighted=weighted) * share.pods for share in worst.shares)
     for share in worst.shares:
-        yield share, (share.weight if weighted else 1) / total / share.pods
+        yield share, float(share.load(weighted=weighted) / total)
+
+
+def _message(ports: list[str], worst: PortShares, diagnosis: _Diagnosis) -> Text:
+    if worst.starved:
+        return t(
+            "on {ports}, the Pods behind {backends} are Ready, but get no traffic: the weight is 0",
+            ports=ports,
+            backends=worst.starved,
+        )
+    return t(
+        "on {ports}, one Pod of the Service gets {ratio} times the load of another: {cause}",
+        ports=ports,
+        ratio=round(worst.effective_ratio, 2),
+        cause=_cause_text(diagnosis, worst),
+    )
 
 
 def _cause_text(diagnosis: _Diagnosis, worst: PortShares) -> Text:

@@ -191,7 +191,7 @@ def contradiction(on: DiskVolume, pod: Pod | None = None, *, at_risk: bool = Fal
 
 
 def unpinned(on: DiskVolume, elsewhere: list[str]) -> Finding:
-    """Make the finding that a hand-made volume lets its Pods into the zones ``elsewhere``."""
+    """Make the finding that a volume lets its Pods into the zones ``elsewhere``."""
     return Finding(
         subject=on.volume.ref,
         fault="unpinned-volume",
@@ -205,7 +205,11 @@ def unpinned(on: DiskVolume, elsewhere: list[str]) -> Finding:
             others=elsewhere,
         ),
         trail=(broken(on.volume.ref, t("has no node affinity for the zone of its disk")), on.disk_hop),
-        evidence={**on.evidence, "other_zones": elsewhere, "provisioned_by": None},
+        evidence={
+            **on.evidence,
+            "other_zones": elsewhere,
+            "provisioned_by": on.volume.annotations.get("pv.kubernetes.io/provisioned-by"),
+        },
         remedy=_remedy(on),
     )
 

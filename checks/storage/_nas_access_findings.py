@@ -8,12 +8,10 @@ from auditor.facts.kubernetes.pods import Pod
 from auditor.facts.kubernetes.volumes import PersistentVolume
 from auditor.facts.rules.nas_access import Decision, describe
 from auditor.judge.api import (
-    Certainty,
     Evidence,
     Finding,
     Hop,
     Ref,
-    Severity,
     Step,
     Text,
     broken,
@@ -112,18 +110,7 @@ def by_fault(mount: Mount, refused: Sequence[Refused]) -> list[Finding]:
     return findings
 
 
-def left_out(mount: Mount, refused: Sequence[Refused]) -> Finding:
-    """Make the finding that the group refuses nodes to which Pods with the volume may be moved."""
-    message = t(
-        "permission group {group} of mount target {domain} does not let in {affected}: "
-        "a Pod with the volume that is put there can't use it",
-        group=mount.group.name,
-        domain=mount.target.domain,
-    )
-    return _finding(mount, refused, "node-left-out", message, at_risk=True)
-
-
-def _finding(mount: Mount, refused: Sequence[Refused], fault: str, message: Text, *, at_risk: bool = False) -> Finding:
+def _finding(mount: Mount, refused: Sequence[Refused], fault: str, message: Text) -> Finding:
     first = refused[0]
     clients = list({entry.client.ref: entry.client for entry in refused}.values())
     rules = [describe(rule) for rule in first.decision.rules]
@@ -131,8 +118,6 @@ def _finding(mount: Mount, refused: Sequence[Refused], fault: str, message: Text
     return Finding(
         subject=mount.volume.ref,
         fault=fault,
-        certainty=Certainty.AT_RISK if at_risk else Certainty.CONFIRMED,
-        severity=Severity.MEDIUM if at_risk else Severity.HIGH,
         message=message,
         trail=_trail(mount, first.pod, clients, verdict),
         evidence={

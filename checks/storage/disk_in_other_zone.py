@@ -62,7 +62,6 @@ check = Check(
     links=("https://help.aliyun.com/document_detail/286495.html",),
 )
 
-PROVISIONED_BY = "pv.kubernetes.io/provisioned-by"
 LEGACY_CLASS = "volume.beta.kubernetes.io/storage-class"
 SOME_OTHER_ZONE = "?"
 DISK_PROVISIONERS = (DISK_CSI_DRIVER, DISK_FLEX_DRIVER)
@@ -169,7 +168,7 @@ def _judge_waiting(
     zones = node_instances.zones()
     here = zones.by_zone.get(on.zone, ())
     if any(matches_node(pod, node) for node in here):
-        return _judge_together(on, pod, volume_disks, persistent_volumes)
+        return _judge_together(on, pod, node_instances, volume_disks, persistent_volumes)
     for node, reasons in zones.unplaced:
         if matches_node(pod, node):
             raise NotKnown(*reasons)
@@ -180,17 +179,28 @@ def _judge_waiting(
 
 
 def _judge_together(
-    on: DiskVolume, pod: Pod, volume_disks: VolumeDisks, persistent_volumes: Table[PersistentVolume]
+    on: DiskVolume,
+    pod: Pod,
+    node_instances: NodeInstances,
+    volume_disks: VolumeDisks,
+    persistent_volumes: Table[PersistentVolume],
 ) -> Finding | None:
-    """Compare the zones of all disks of a Pod. The subject of the one finding is the volume with the first name."""
+    """Compare the zones of all disks of a Pod. The subject of the one finding is the volume with the first name.
+
+    A disk in a zone where no node takes the Pod is left out: that is found on its own volume.
+    """
+    nodes = node_instances.zones().by_zone
     zones = {on.volume.name: on.zone}
     for claim in pod.claim_keys:
         if claim == on.volume.claim_key:
             continue
         for other in persistent_volumes.where("claim_key", lambda row: row.claim_key, claim):
-            disk = None if other.is_released else volume_disks.of(other)
-            if disk is not None and not disk.is_regional:
-                zones[other.name] = _zone_of(disk)
+            disk = volume_disks.of(other) if other.is_bound else None
+            if disk is None or disk.is_regional:
+                continue
+            zone = _zone_of(disk)
+            if any(matches_node(pod, node) for node in nodes.get(zone, ())):
+                zones[other.name] = zone
     apart = len(set(zones.values())) > 1
     return disks_apart(on, pod, zones) if apart and min(zones) == on.volume.name else None
 
@@ -198,8 +208,8 @@ def _judge_together(
 def _judge_volume(on: DiskVolume, users: Sequence[Pod] | None, node_instances: NodeInstances) -> Finding | None:
     """Judge the volume by what it says itself. ``users`` None: they are not known."""
     if on.pins_elsewhere:
-        return contradiction(on, at_risk=on.volume.claim_key is None)
-    if users is None or PROVISIONED_BY in on.volume.annotations:
+        return contradiction(on, at_risk=not on.volume.is_bound)
+    if users is None:
         return None
     zones = node_instances.zones()
     elsewhere = sorted(

@@ -10,6 +10,7 @@ just as fast until the lock is lifted.
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from auditor.facts.cloud.ecs import Disk, Instance
 from auditor.facts.joins.nodes import NodeInstances
@@ -17,7 +18,7 @@ from auditor.facts.joins.volumes import DiskHolders, VolumeDisks, VolumeUsers
 from auditor.facts.kubernetes.events import Event
 from auditor.facts.kubernetes.nodes import Node
 from auditor.facts.kubernetes.pods import Pod
-from auditor.facts.kubernetes.volumes import PersistentVolume, VolumeAttachment
+from auditor.facts.kubernetes.volumes import AttachError, PersistentVolume, VolumeAttachment
 from auditor.facts.landscape import ClusterIdentity
 from auditor.facts.rules.scheduling import is_gated, matches_node
 from auditor.judge.api import (
@@ -34,6 +35,7 @@ from auditor.judge.api import (
     Ref,
     Severity,
     Table,
+    Text,
     Verdict,
     broken,
     cloud_ref,
@@ -58,7 +60,8 @@ HOLDING_LOCKS = ("security", "financial")
 REFUSALS = ("disknotportable", "should be pay-as-you-go", "the specified disk is not a portable disk")
 """What the CSI driver and ECS say when they refuse a subscription disk, in lower case."""
 
-BOUND_STATES = ("In_use", "Attaching", "Detaching")
+OVERDUE = timedelta(minutes=2)
+"""How long after its grace period a Pod that is being deleted counts as one that can't let go of its disk."""
 
 
 def subjects(persistent_volumes: Table[PersistentVolume]) -> Iterable[PersistentVolume]:
@@ -75,6 +78,7 @@ def judge(
     node_instances: NodeInstances,
     events: Table[Event],
     cluster: ClusterIdentity,
+    observed_at: datetime,
 ) -> Iterator[Verdict]:
     disk = volume_disks.of(volume)
     if disk is None:
@@ -95,7 +99,7 @@ def judge(
         reasons += gap.reasons
     findings: list[Finding] = []
     if nailed or locked:
-        signs = _Signs(volume, disk)
+        signs = _Signs(volume, disk, observed_at)
         signs.read(volume_attachments, volume_users, nodes, node_instances)
         findings += [_locked(instance, signs) for instance in locked]
         if nailed:
@@ -123,7 +127,7 @@ def _locks_of(instance: Instance) -> list[str]:
 
 
 def _is_attached(disk: Disk, signs: "_Signs") -> bool:
-    return bool(disk.holders) or disk.status in BOUND_STATES or signs.attached
+    return bool(disk.holders) or disk.status != "Available" or signs.attached
 
 
 @dataclass
@@ -132,6 +136,7 @@ class _Signs:
 
     volume: PersistentVolume
     disk: Disk
+    observed_at: datetime
     attached: bool = False
     hops: list[Hop] = field(default_factory=list)
     pods: list[Ref] = field(default_factory=list)
@@ -169,20 +174,21 @@ class _Signs:
         except NotKnown as gap:
             self.reasons += gap.reasons
         try:
-            pods = [pod for pod in users.of(self.volume) if not pod.is_terminating]
+            pods = users.of(self.volume)
         except NotKnown as gap:
             self.reasons += gap.reasons
             return
         for pod in pods:
+            if pod.is_terminating:
+                self._read_deletion(pod)
+                continue
             try:
                 moved = self._has_moved(pod, nodes, node_instances)
             except NotKnown as gap:
                 self.reasons += gap.reasons
                 continue
             if moved:
-                self.pods.append(pod.ref)
-                self.hops.append(ok(pod.ref, t("waits for the disk on another node")))
-                self.evidence["waiting_pods"] = sorted(ref.path for ref in self.pods)
+                self._add_waiting(pod, t("waits for the disk on another node"))
             elif pod.node_name:
                 self.hops.append(ok(pod.ref, t("uses the volume on node {node}", node=pod.node_name)))
 
@@ -208,7 +214,7 @@ class _Signs:
 
     def _read_attachment(self, row: VolumeAttachment) -> None:
         self.attached = self.attached or row.status.attached
-        error = row.status.detach_error
+        error = row.status.detach_error or self._refusal_in(row.status.attach_error)
         if row.metadata.deletion_timestamp is None and error is None:
             return
         self.evidence["attachment"] = row.name
@@ -217,6 +223,21 @@ class _Signs:
             self.hops.append(broken(row.ref, t("the detach failed: {error}", error=error.message)))
         else:
             self.hops.append(broken(row.ref, t("waits to be detached from node {node}", node=row.spec.node_name)))
+
+    @staticmethod
+    def _refusal_in(error: AttachError | None) -> AttachError | None:
+        """Return the error of an attach that failed because the driver could not take the disk from its holder."""
+        return error if error is not None and _is_refusal(error.message) else None
+
+    def _read_deletion(self, pod: Pod) -> None:
+        deadline = pod.metadata.deletion_timestamp
+        if self.disk.holders and deadline is not None and deadline + OVERDUE < self.observed_at:
+            self._add_waiting(pod, t("is being deleted, and was to be gone by {deadline}", deadline=str(deadline)))
+
+    def _add_waiting(self, pod: Pod, why: Text) -> None:
+        self.pods.append(pod.ref)
+        self.hops.append(ok(pod.ref, why))
+        self.evidence["waiting_pods"] = sorted(ref.path for ref in self.pods)
 
     def _has_moved(self, pod: Pod, nodes: Table[Node], node_instances: NodeInstances) -> bool:
         """Tell whether a Pod is, or can only be, on another machine than those that hold the disk."""
@@ -233,8 +254,11 @@ class _Signs:
 
 
 def _says_not_portable(event: Event) -> bool:
-    text = f"{event.reason} {event.message}".lower()
-    return any(refusal in text for refusal in REFUSALS)
+    return _is_refusal(f"{event.reason} {event.message}")
+
+
+def _is_refusal(text: str) -> bool:
+    return any(refusal in text.lower() for refusal in REFUSALS)
 
 
 def _not_portable(signs: _Signs, holders: Sequence[Instance], region: str) -> Finding:

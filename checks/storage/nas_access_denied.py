@@ -8,13 +8,14 @@ the first write fails.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from auditor.facts.cloud.nas import AccessGroupRules, FileSystem, MountTarget, access_group_key
 from auditor.facts.joins.nas import NasGroupNodes, answer_to
 from auditor.facts.joins.volumes import VolumeMountTargets, VolumeUsers
 from auditor.facts.kubernetes.nodes import Node
 from auditor.facts.kubernetes.pods import Pod
-from auditor.facts.kubernetes.volumes import PersistentVolume
+from auditor.facts.kubernetes.volumes import PersistentVolume, PersistentVolumeClaim, reads_only
 from auditor.facts.rules.nas_access import Decision, describe
 from auditor.facts.rules.scheduling import first_untolerated, lasting_refusal, lasting_taints, selector_admits
 from auditor.judge.api import (
@@ -32,7 +33,7 @@ from auditor.judge.api import (
     said,
     t,
 )
-from checks.storage._nas_access_findings import Client, Mount, Refused, by_fault, empty_group, left_out
+from checks.storage._nas_access_findings import Client, Mount, Refused, by_fault, empty_group
 
 check = Check(
     severity=Severity.HIGH,
@@ -58,6 +59,7 @@ def judge(
     volume_users: VolumeUsers,
     nodes: Table[Node],
     nas_group_nodes: NasGroupNodes,
+    persistent_volume_claims: Table[PersistentVolumeClaim],
 ) -> Iterator[Verdict]:
     if volume.is_released:
         yield NotApplicable(t("the volume is released: no Pod can use it"))
@@ -80,8 +82,8 @@ def judge(
     if not mount.group.rules:
         findings.append(empty_group(mount, users or ()))
     elif users is not None:
-        findings += _judge_users(mount, users, nodes, nas_group_nodes, reasons)
-        findings += _judge_others(mount, users, nodes, nas_group_nodes, reasons)
+        asked = _Asked(mount, persistent_volume_claims, nas_group_nodes)
+        findings += _judge_users(asked, users, nodes, reasons)
     yield from findings
     if reasons:
         yield NotEvaluated(tuple(reasons))
@@ -100,56 +102,88 @@ def _group_of(file_system: FileSystem, target: MountTarget, groups: Table[Access
     return group
 
 
-def _judge_users(
-    mount: Mount, users: Iterable[Pod], nodes: Table[Node], group_nodes: NasGroupNodes, reasons: list[Reason]
-) -> list[Finding]:
-    """Judge the nodes on which Pods use the volume."""
+@dataclass(frozen=True)
+class _Asked:
+    """What is asked of the permission group of a mount."""
+
+    mount: Mount
+    claims: Table[PersistentVolumeClaim]
+    group_nodes: NasGroupNodes
+
+    def refusal(
+        self, client: Client, decision: Decision, pods: Sequence[Pod], pod: Pod | None = None
+    ) -> Refused | None:
+        """Return that the group refuses a client what one of these Pods needs (``pods`` empty: any Pod); or None.
+
+        Raises NotKnown (undecidable) if the rules do not decide it.
+        """
+        if decision.allows(write=True):
+            return None
+        write = not decision.refuses and self._is_written(pods)
+        if _is_allowed(self.mount, client, decision, write=write):
+            return None
+        return Refused(client, decision, pod)
+
+    def _is_written(self, pods: Sequence[Pod]) -> bool:
+        """Tell whether somebody is to write: neither the volume, nor its claim, nor all Pods may only read."""
+        volume = self.mount.volume
+        key = volume.claim_key or ""
+        if volume.is_read_only or (pods and all(pod.mounts_read_only(key) for pod in pods)):
+            return False
+        claim = self.claims.get(key) if key else None
+        return claim is None or not reads_only(claim.spec.access_modes)
+
+
+def _judge_users(asked: _Asked, users: Sequence[Pod], nodes: Table[Node], reasons: list[Reason]) -> list[Finding]:
+    """Judge the nodes on which Pods use the volume; while there are none, those on which the first may start."""
     refused: list[Refused] = []
+    is_in_use = False
     for pod in users:
         try:
             node = nodes.get(pod.node_name) if pod.node_name else None
             if node is None:
                 continue
-            client, decision = _client(mount, pod, node, group_nodes)
-            if not _is_allowed(mount, client, decision, write=_writes(mount.volume, pod)):
-                refused.append(Refused(client, decision, pod))
+            is_in_use = True
+            client, decision = _client(asked.mount, pod, node, asked.group_nodes)
+            refused += _listed(asked.refusal(client, decision, [pod], pod))
+        except NotKnown as gap:
+            is_in_use = True
+            reasons += gap.reasons
+    if not is_in_use:
+        try:
+            refused = _judge_first_start(asked, users, nodes)
         except NotKnown as gap:
             reasons += gap.reasons
-    return by_fault(mount, refused)
+    return by_fault(asked.mount, refused)
 
 
-def _judge_others(
-    mount: Mount, users: Sequence[Pod], nodes: Table[Node], group_nodes: NasGroupNodes, reasons: list[Reason]
-) -> list[Finding]:
-    """Judge the nodes on which no Pod uses the volume yet, but may.
+def _judge_first_start(asked: _Asked, users: Sequence[Pod], nodes: Table[Node]) -> list[Refused]:
+    """Return all nodes on which the first Pod may start, if the group refuses every one of them.
 
-    It is a risk as long as the group lets in another such node. If it lets in none, the first Pod will fail.
+    One node that is let in is enough: many a group is for a part of the nodes on purpose.
     """
-    hosts = {pod.node_name for pod in users}
     refused: list[Refused] = []
-    try:
-        restricted = group_nodes.restricted(mount.group)
-        for node in restricted.values():
-            if node.name in hosts or not _may_come(mount.volume, users, node):
-                continue
-            try:
-                client = Client(node.ref, node.internal_ips)
-                decision = group_nodes.answer(mount.group, node)
-                if not _is_allowed(mount, client, decision, write=_may_write(mount.volume, users, node)):
-                    refused.append(Refused(client, decision))
-            except NotKnown as gap:
-                reasons += gap.reasons
-        if not refused:
+    reasons: list[Reason] = []
+    for node in nodes.all():
+        if node.is_virtual or not _may_come(asked.mount.volume, users, node):
+            continue
+        suited = [pod for pod in users if lasting_refusal(pod, node) is None]
+        client = Client(node.ref, node.internal_ips)
+        try:
+            found = asked.refusal(client, asked.group_nodes.answer(asked.mount.group, node), suited)
+        except NotKnown as gap:
+            reasons += gap.reasons
+            continue
+        if found is None:
             return []
-        out = {entry.client.ref for entry in refused}
-        certain = mount.volume.claim_key is not None and not any(
-            node.name in hosts or (node.ref not in out and not node.is_virtual and _may_come(mount.volume, users, node))
-            for node in nodes.all()
-        )
-    except NotKnown as gap:
-        reasons += gap.reasons
-        return []
-    return by_fault(mount, refused) if certain else [left_out(mount, refused)]
+        refused.append(found)
+    if reasons:
+        raise NotKnown(*reasons)
+    return refused
+
+
+def _listed(found: Refused | None) -> list[Refused]:
+    return [] if found is None else [found]
 
 
 def _client(mount: Mount, pod: Pod, node: Node, group_nodes: NasGroupNodes) -> tuple[Client, Decision]:
@@ -173,16 +207,6 @@ def _is_allowed(mount: Mount, client: Client, decision: Decision, *, write: bool
         )
         raise NotKnown(Reason("nas", ReasonKind.UNDECIDABLE, message))
     return allowed
-
-
-def _writes(volume: PersistentVolume, pod: Pod) -> bool:
-    return not volume.is_read_only and not pod.mounts_read_only(volume.claim_key or "")
-
-
-def _may_write(volume: PersistentVolume, users: Sequence[Pod], node: Node) -> bool:
-    if not users:
-        return not volume.is_read_only
-    return any(_writes(volume, pod) for pod in users if lasting_refusal(pod, node) is None)
 
 
 def _may_come(volume: PersistentVolume, users: Sequence[Pod], node: Node) -> bool:

@@ -30,9 +30,15 @@ class Client:
 def made(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
     known: dict[str, Provider] = {}
 
-    def make_one(table: str, function: Callable[..., Any], source: str = "ecs", layer: Layer = Layer.CLOUD) -> None:
+    def make_one(
+        table: str,
+        function: Callable[..., Any],
+        source: str = "ecs",
+        layer: Layer = Layer.CLOUD,
+        tolerates: tuple[str, ...] = (),
+    ) -> None:
         names = tuple(function.__code__.co_varnames[: function.__code__.co_argcount])[1:]
-        known[table] = Provider(table, source, layer, (f"{source}:Read",), names, function)
+        known[table] = Provider(table, source, layer, (f"{source}:Read",), names, function, tolerates)
 
     monkeypatch.setattr(plan, "providers", lambda: known)
     monkeypatch.setattr(registry, "providers", lambda: known)
@@ -70,6 +76,19 @@ def test_what_rests_on_something_unreadable_says_why(made: Any) -> None:
     with pytest.raises(NotKnown) as caught:
         run("instances").table("instances").all()
     assert caught.value.reasons[0].missing == ("list nodes",)
+
+
+def test_what_a_provider_tolerates_may_be_unreadable(made: Any) -> None:
+    def counted(client: Any, nodes: Table[Any], pods: Table[Any]) -> Table[Any]:
+        return Table("instances", [] if nodes.is_unavailable else [make.instance("a")])
+
+    denial = denied("list nodes", "kubernetes")
+    made("nodes", lambda client: Table.unavailable("nodes", denial), "kubernetes", Layer.KUBERNETES)
+    made("pods", lambda client: Table("pods"), "kubernetes", Layer.KUBERNETES)
+    made("instances", counted, tolerates=("nodes",))
+    assert run("instances").table("instances").all() == []
+    made("pods", lambda client: Table.unavailable("pods", denied("list pods")), "kubernetes", Layer.KUBERNETES)
+    assert run("instances").table("instances").reasons[0].missing == ("list pods",)
 
 
 def test_a_provider_that_fails_takes_no_other_along(made: Any) -> None:
@@ -126,3 +145,13 @@ def test_progress_is_told_after_each_table(made: Any) -> None:
 def test_a_table_that_is_not_in_the_catalogue_can_not_be_provided() -> None:
     with pytest.raises(ValueError, match="catalogue"):
         provides("nonsense", source="x", layer=Layer.CLOUD, permissions=())
+
+
+def test_only_what_is_needed_can_be_tolerated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("auditor.collect.provider._PROVIDERS", {})
+
+    def disks(client: Any) -> Table[Any]:
+        return Table("disks")
+
+    with pytest.raises(ValueError, match="nodes"):
+        provides("disks", source="x", layer=Layer.CLOUD, permissions=(), tolerates=("nodes",))(disks)

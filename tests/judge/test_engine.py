@@ -8,7 +8,19 @@ import pytest
 
 from auditor.facts.kubernetes.nodes import Node
 from auditor.facts.table import NotKnown, ReasonKind, Table
-from auditor.judge.api import Certainty, Check, Finding, NotApplicable, Passed, Severity, Verdict, t, undecidable
+from auditor.judge.api import (
+    Certainty,
+    Check,
+    Finding,
+    NotApplicable,
+    Passed,
+    Severity,
+    Verdict,
+    broken,
+    ok,
+    t,
+    undecidable,
+)
 from auditor.judge.check import BadCheck, LoadedCheck, load_check
 from auditor.judge.context import tables_of
 from auditor.judge.engine import judge, needed_tables
@@ -102,6 +114,21 @@ def test_one_fault_is_one_finding_with_all_it_affects() -> None:
     assert findings[0].certainty is Certainty.CONFIRMED
     assert str(findings[0].message) == "2 nodes: a, b"
     assert findings[0].evidence["affected"] == ["a", "b"]
+
+
+def test_the_trail_of_a_joined_finding_has_all_that_is_affected() -> None:
+    group = make.instance("group").ref
+
+    def judge_one(node: Node) -> Verdict:
+        trail = (ok(node.ref, t("first")), broken(group))
+        return Finding(subject=group, message=t("x"), affected=(node.ref,), trail=trail)
+
+    _, findings = judge(NODES, [made(judge_one)])
+    assert [(hop.ref.name, hop.state.value) for hop in findings[0].trail] == [
+        ("a", "ok"),
+        ("b", "ok"),
+        ("i-group", "broken"),
+    ]
 
 
 def test_two_faults_on_one_subject_are_two_findings() -> None:

@@ -12,8 +12,10 @@ import tempfile
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from unittest.mock import patch
 
 from auditor.agent.audit import Watcher, audit, collect_live
+from auditor.collect.alibaba.pacing import Limits
 from auditor.config.load import parse
 from auditor.facts.table import ReasonKind
 from auditor.judge.check import LoadedCheck
@@ -22,6 +24,9 @@ from auditor.judge.registry import load_checks
 from auditor.judge.verdicts import Certainty, Severity
 from tests.fakes.cloud import ACCESS_KEY_ID, ACCESS_KEY_SECRET, FakeCloud
 from tests.fakes.kubernetes import FakeKubernetes
+
+UNHURRIED = Limits(per_second=10_000, burst=10_000)
+"""The fakes need not be spared: without a limit of calls, a scenario waits for nothing."""
 
 
 @cache
@@ -107,7 +112,12 @@ class Scene:
     def audit(self, check_id: str) -> Report:
         """Collect what one check needs over HTTP, and run it."""
         check = _check(check_id)
-        with tempfile.TemporaryDirectory() as folder, self.cloud.serve() as endpoint, self.kubernetes:
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            self.cloud.serve() as endpoint,
+            self.kubernetes,
+            patch("auditor.collect.alibaba.client.Limits", lambda: UNHURRIED),
+        ):
             self.kubernetes.write_kubeconfig(Path(folder) / "kubeconfig")
             config = f"""
                 [[clusters]]

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from auditor.collect.alibaba.credentials import CredentialSettings, open_credentials
 from auditor.collect.alibaba.endpoints import Endpoints
 from auditor.collect.alibaba.failures import CallFailed, from_network, read_answer
-from auditor.collect.alibaba.pacing import Backoff, Limiter, Limits, Meter, repeat
+from auditor.collect.alibaba.pacing import BY_PRODUCT, Backoff, Limiter, Limits, Meter, repeat
 from auditor.collect.alibaba.redact import scrub
 from auditor.collect.alibaba.sdk import Channel, Request, SnapshotSigner
 from auditor.facts.table import ReasonKind
@@ -48,7 +48,8 @@ class CloudClient:
             deadline_seconds: how long each product may be asked in all, waits and repeats included.
             connect_timeout: seconds that a connection may take.
             read_timeout: seconds that an answer may take.
-            limits: how many calls to one product at once, and how many a second.
+            limits: how many calls to one product at once, and how many of one operation a second; None for those
+                that suit each product.
             backoff: the pace of repeats.
 
         Raises:
@@ -58,6 +59,7 @@ class CloudClient:
         self.cluster_id = cluster_id
         self._endpoints = Endpoints(region, endpoint, endpoints, allow_plain_http=allow_plain_http)
         self._limits = limits or Limits()
+        self._by_product = {} if limits else BY_PRODUCT
         self._backoff = backoff or Backoff()
         self._deadline = deadline_seconds
         self._connect_timeout = connect_timeout
@@ -107,7 +109,7 @@ class CloudClient:
                 self._channels[product] = Channel(
                     self.region, self._endpoints.of(product), signer, self._limits.concurrent
                 )
-            limiter = self._limiters.setdefault(product, Limiter(self._limits))
+            limiter = self._limiters.setdefault(product, Limiter(self._by_product.get(product, self._limits)))
             return self._channels[product], self._meter(product), limiter
 
     def _meter(self, source: str) -> Meter:
@@ -118,7 +120,7 @@ class CloudClient:
     ) -> dict[str, Any]:
         if meter.left <= 0:
             raise _out_of_time(request, meter)  # without a wait for its turn: many may stand in line behind
-        with limiter.admitted():
+        with limiter.admitted(request.action):
             left = meter.left
             if left <= 0:
                 raise _out_of_time(request, meter)

@@ -17,7 +17,7 @@ from auditor.facts.ref import Layer
 from auditor.facts.table import Reason, ReasonKind, Table
 from auditor.facts.text import t
 
-_DISK_ID = re.compile(r"^d-[a-z0-9]+$")
+_DISK_ID = re.compile(r"d-[a-z0-9-]+")
 
 
 def ids_text(ids: list[str]) -> str:
@@ -91,7 +91,7 @@ def collect_instance_roles(client: CloudClient, nodes: Table[Node]) -> Table[Ins
 def collect_disks(client: CloudClient, persistent_volumes: Table[PersistentVolume]) -> Table[Disk]:
     """Fill ``disks`` with those of the volumes. A handle that can't be a disk's id is known to name none."""
     handles = {row.disk_id for row in persistent_volumes.known_rows() if row.disk_id is not None}
-    ids = {handle for handle in handles if _DISK_ID.match(handle)}
+    ids = {handle for handle in handles if _DISK_ID.fullmatch(handle)}
     return from_batches(
         client,
         "disks",
@@ -189,4 +189,5 @@ def _network_interface(fields: Fields) -> NetworkInterface:
         vswitch_id=fields.known("VSwitchId"),
         vpc_id=fields.known("VpcId"),
         zone=fields.known("ZoneId"),
+        service_managed=fields.flag("ServiceManaged"),
     )

@@ -28,6 +28,8 @@ _NOT_IN_REGION = re.compile(r"^InvalidRegionId", re.IGNORECASE)
 _ABSENT = re.compile(
     r"(\.NotFound$|^ErrorClusterNotFound|^EntityNotExist\b|^ResourceNotFound\b|NotExist$)", re.IGNORECASE
 )
+_NOT_THE_OBJECT = re.compile(r"^(Invalid|Unsupported)?(Action|Api|Version|Product|Region|Endpoint)", re.IGNORECASE)
+"""What is not found is the operation or its place, as a gateway says that does not know it: no word of the object."""
 _OPTIONAL_PRODUCTS = ("nas", "nlb")
 """Products that a region may lack while it has ACK."""
 
@@ -92,7 +94,9 @@ class CallFailed(Exception):  # noqa: N818 - read as a sentence
     @property
     def is_absent(self) -> bool:
         """Whether the object that was asked for does not exist."""
-        return self.kind is ReasonKind.ERROR and bool(_ABSENT.search(self.code))
+        if self.kind is not ReasonKind.ERROR or _NOT_THE_OBJECT.match(self.code):
+            return False
+        return bool(_ABSENT.search(self.code))
 
 
 def malformed(source: str, action: str, what: str | Text) -> CallFailed:

@@ -17,11 +17,12 @@ MANAGED_AUTOSCALER_ROLE = "AliyunCSManagedAutoScalerRole"
 
 
 def role_names(instance_roles: Table[InstanceRole]) -> set[str]:
-    """Return the roles that matter: the autoscaler's own, and those that the nodes carry."""
-    return {MANAGED_AUTOSCALER_ROLE, *(row.role_name for row in instance_roles.known_rows() if row.role_name)}
+    """Return the roles that matter: the autoscaler's own, and those that the nodes carry, as far as known."""
+    rows = () if instance_roles.is_unavailable else instance_roles.known_rows()
+    return {MANAGED_AUTOSCALER_ROLE, *(row.role_name for row in rows if row.role_name)}
 
 
-@provides("roles", source="ram", layer=Layer.CLOUD, permissions=("ram:GetRole",))
+@provides("roles", source="ram", layer=Layer.CLOUD, permissions=("ram:GetRole",), tolerates=("instance_roles",))
 def collect_roles(client: CloudClient, instance_roles: Table[InstanceRole]) -> Table[Role]:
     """Fill ``roles``; one that does not exist has a row that says so."""
 
@@ -39,7 +40,13 @@ def collect_roles(client: CloudClient, instance_roles: Table[InstanceRole]) -> T
     return one_by_one(client, "roles", "ram", role_names(instance_roles), read)
 
 
-@provides("attached_policies", source="ram", layer=Layer.CLOUD, permissions=("ram:ListPoliciesForRole",))
+@provides(
+    "attached_policies",
+    source="ram",
+    layer=Layer.CLOUD,
+    permissions=("ram:ListPoliciesForRole",),
+    tolerates=("instance_roles",),
+)
 def collect_attached_policies(client: CloudClient, instance_roles: Table[InstanceRole]) -> Table[AttachedPolicies]:
     """Fill ``attached_policies`` for the same roles; one that does not exist has no row."""
 

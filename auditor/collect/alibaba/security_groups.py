@@ -139,6 +139,7 @@ def _rule(fields: Fields, index: int) -> SecurityGroupRule:
         protocol=protocol,
         ports=ports or "-1/-1",
         port_list_id=port_list,
+        peer_group_account=fields.word(f"{side}GroupOwnerAccount"),
         source_ports=fields.word("SourcePortRange"),
         nic_type=fields.known("NicType") or "intranet",
         description=fields.word("Description"),

@@ -12,7 +12,7 @@ from auditor.collect.provider import provides
 from auditor.facts.cloud.ecs import Instance
 from auditor.facts.cloud.vpc import AclEntry, NetworkAcl, VSwitch
 from auditor.facts.ref import Layer
-from auditor.facts.table import NotKnown, Table
+from auditor.facts.table import Table
 
 
 @provides("vswitches", source="vpc", layer=Layer.CLOUD, permissions=("vpc:DescribeVSwitches",))
@@ -42,10 +42,11 @@ def collect_vswitches(client: CloudClient, instances: Table[Instance]) -> Table[
 
 
 @provides("network_acls", source="vpc", layer=Layer.CLOUD, permissions=("vpc:DescribeNetworkAclAttributes",))
-def collect_network_acls(
-    client: CloudClient, vswitches: Table[VSwitch], instances: Table[Instance]
-) -> Table[NetworkAcl]:
-    """Fill ``network_acls`` with those of the vSwitches that hold nodes."""
+def collect_network_acls(client: CloudClient, vswitches: Table[VSwitch]) -> Table[NetworkAcl]:
+    """Fill ``network_acls`` with those that are bound to a vSwitch of the VPC.
+
+    Not those of the nodes' vSwitches alone: what a node talks to may be in another.
+    """
 
     def read(acl_id: str) -> NetworkAcl:
         answer = Fields(client.call(Request("vpc", "DescribeNetworkAclAttributes", {"NetworkAclId": acl_id})))
@@ -59,19 +60,8 @@ def collect_network_acls(
             egress=_entries(fields, "EgressAclEntries", "EgressAclEntry", "DestinationCidrIp"),
         )
 
-    return one_by_one(client, "network_acls", "vpc", _acl_ids(vswitches, instances), read, may_be_absent=False)
-
-
-def _acl_ids(vswitches: Table[VSwitch], instances: Table[Instance]) -> set[str]:
-    ids = set()
-    for vswitch_id in {row.vswitch_id for row in instances.known_rows() if row.vswitch_id}:
-        try:
-            vswitch = vswitches.get(vswitch_id)
-        except NotKnown:
-            continue  # it is in a gap: whoever asks for it learns that there
-        if vswitch and vswitch.network_acl_id:
-            ids.add(vswitch.network_acl_id)
-    return ids
+    acl_ids = {vswitch.network_acl_id for vswitch in vswitches.known_rows() if vswitch.network_acl_id}
+    return one_by_one(client, "network_acls", "vpc", acl_ids, read, may_be_absent=False)
 
 
 def _entries(fields: Fields, outer: str, inner: str, cidr: str) -> list[AclEntry]:

@@ -49,7 +49,8 @@ class ApiServerCallers:
     They are the endpoints of Service ``default/kubernetes`` that lie in the VPC. An older managed cluster has the
     address of its load balancer there, or one outside of the VPC; then they are the masters' in a dedicated
     cluster, and in a managed one those of the service-managed interfaces in the control plane's vSwitches and the
-    cluster's own group, or else, no such interface being listed, anything in those vSwitches.
+    cluster's own group, or else, no such interface being listed, anything in those vSwitches. An API server whose
+    interface is not listed may be in the cluster's own group, and is in no other.
     """
 
     def __init__(
@@ -107,7 +108,7 @@ class ApiServerCallers:
         ]
         inside = [address for address in addresses if self._is_api_server(address, cluster, vpc_id)]
         if inside:
-            return [self._caller(Origin.ENDPOINTS, address, vpc_id) for address in dict.fromkeys(inside)]
+            return [self._caller(Origin.ENDPOINTS, address, vpc_id, cluster) for address in dict.fromkeys(inside)]
         return self._without_endpoints(cluster, vpc_id, ipv6=ipv6)
 
     def _is_api_server(self, address: str, cluster: ClusterIdentity, vpc_id: str) -> bool:
@@ -126,30 +127,32 @@ class ApiServerCallers:
         if row.type == DEDICATED:
             masters = [node for node in self._nodes.all() if node.is_control_plane]
             callers = [
-                self._caller(Origin.MASTERS, address, vpc_id)
+                self._caller(Origin.MASTERS, address, vpc_id, cluster)
                 for node in masters
                 for address in node.internal_ips
                 if (":" in address) == ipv6
             ]
         else:
-            callers = list(self._managed_interfaces(row, vpc_id, ipv6=ipv6)) or list(self._ranges(row, ipv6=ipv6))
+            interfaces = [] if ipv6 else self._managed_interfaces(row)
+            callers = [
+                self._caller(Origin.INTERFACES, interface.primary_ip, vpc_id, cluster) for interface in interfaces
+            ] or list(self._ranges(row, ipv6=ipv6))
         if not callers:
             raise NotKnown(_undecidable())
         return callers
 
-    def _managed_interfaces(self, row: Cluster, vpc_id: str, *, ipv6: bool) -> Iterator[Caller]:
+    def _managed_interfaces(self, row: Cluster) -> list[NetworkInterface]:
         if self._interfaces.is_unavailable:
-            return
-        for interface in self._interfaces.known_rows():
-            if (
-                interface.service_managed
-                and not interface.instance_id
-                and interface.vswitch_id in row.vswitch_ids
-                and row.security_group_id in (interface.security_group_ids or ())
-                and interface.primary_ip
-                and not ipv6
-            ):
-                yield self._caller(Origin.INTERFACES, interface.primary_ip, vpc_id)
+            return []
+        return [
+            interface
+            for interface in self._interfaces.known_rows()
+            if interface.service_managed
+            and not interface.instance_id
+            and interface.vswitch_id in row.vswitch_ids
+            and row.security_group_id in (interface.security_group_ids or ())
+            and interface.primary_ip
+        ]
 
     def _ranges(self, row: Cluster, *, ipv6: bool) -> Iterator[Caller]:
         for vswitch_id in row.vswitch_ids:
@@ -157,7 +160,8 @@ class ApiServerCallers:
             cidr = (vswitch.cidr6 if ipv6 else vswitch.cidr) if vswitch else None
             text = said(cidr, "vpc", t("the address range of vSwitch {vswitch}", vswitch=vswitch_id))
             if text:
-                peer = Peer(_addresses(text, vswitch_id) - self._machines(), None, self._interfaces.reasons)
+                addresses = _addresses(text, vswitch_id) - self._machines()
+                peer = Peer(addresses, None, self._interfaces.reasons, self._own_group(row))
                 yield Caller(Origin.VSWITCHES, text, peer)
 
     def _machines(self) -> AddressSet:
@@ -171,9 +175,19 @@ class ApiServerCallers:
                     addresses += [interface.primary_ip, *interface.private_ips]
         return AddressSet.of(*(address for address in addresses if address))
 
-    def _caller(self, origin: Origin, address: str, vpc_id: str) -> Caller:
-        groups = self._known_groups(vpc_id).get(address)
-        return Caller(origin, address, Peer.of(address, groups, () if groups else self._interfaces.reasons))
+    def _own_group(self, row: Cluster | None) -> frozenset[str] | None:
+        """Return the groups that an API server may be in whose interface is not listed; None for any."""
+        if self._interfaces.gaps or row is None or row.security_group_id is None:
+            return None
+        return frozenset({row.security_group_id})
+
+    def _caller(self, origin: Origin, address: str, vpc_id: str, cluster: ClusterIdentity) -> Caller:
+        known = self._known_groups(vpc_id)
+        if address in known:
+            groups = known[address]
+            return Caller(origin, address, Peer.of(address, groups, () if groups else self._interfaces.reasons))
+        own_group = self._own_group(self._clusters.get(cluster.cluster_id))
+        return Caller(origin, address, Peer(AddressSet.of(address), None, self._interfaces.reasons, own_group))
 
     def _known_groups(self, vpc_id: str) -> dict[str, list[str] | None]:
         """Return the groups of every address in the VPC of which an interface is known; None where not said."""

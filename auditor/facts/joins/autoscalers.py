@@ -1,6 +1,6 @@
 """Autoscaler ↔ the RAM role that it really uses: that of its token Secret, or that of the instance it runs on."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -62,11 +62,11 @@ class AutoscalerRoles:
     def credential_of(self, deployment: Deployment) -> Credential:
         """Tell what the Pods of an autoscaler show the cloud.
 
-        A token Secret that does not exist leaves the role of the instance. Whether it exists matters less where
-        the mount is not optional: without it no Pod would start. Raises NotKnown if that depends on the Secret
-        and its existence is not known.
+        The token Secret may be mounted, or given to the environment. One that does not exist leaves the role of
+        the instance. Whether it exists matters less where it is not optional: without it no Pod would start.
+        Raises NotKnown if that depends on the Secret and its existence is not known.
         """
-        token = _token_mount(deployment)
+        token = _token_use(deployment)
         if token is not None and self._exists(token):
             return Credential.TOKEN
         if _has_own_identity(deployment):
@@ -75,7 +75,7 @@ class AutoscalerRoles:
             return Credential.OWN
         return Credential.INSTANCE
 
-    def _exists(self, token: "_TokenMount") -> bool:
+    def _exists(self, token: "_TokenUse") -> bool:
         try:
             return self._secret_names.get(token.secret_key) is not None
         except NotKnown:
@@ -103,31 +103,48 @@ class AutoscalerRoles:
         return NodeRole(pod, node, node.instance_id, row.role_name if row else "")
 
 
-def mounts_token(deployment: Deployment) -> bool:
-    """Tell whether the template mounts the token Secret, be there one or not."""
-    return _token_mount(deployment) is not None
+def wants_token(deployment: Deployment) -> bool:
+    """Tell whether the template asks for the token Secret, be there one or not."""
+    return _token_use(deployment) is not None
 
 
 @dataclass(frozen=True)
-class _TokenMount:
+class _TokenUse:
     secret_key: str
     optional: bool
 
 
-def _token_mount(deployment: Deployment) -> _TokenMount | None:
-    """Return how the template mounts the token Secret; None if no container does."""
+def _token_use(deployment: Deployment) -> _TokenUse | None:
+    """Return how the template asks for the token Secret; None if no container does."""
+    for name, optional in (*_mounted_secrets(deployment), *_secrets_in_environment(deployment)):
+        if name == TOKEN_SECRET:
+            return _TokenUse(f"{deployment.namespace}/{TOKEN_SECRET}", bool(optional))
+    return None
+
+
+def _mounted_secrets(deployment: Deployment) -> Iterator[tuple[str, bool | None]]:
+    """Yield the Secrets that a container mounts, and whether the mount is optional."""
     template = deployment.spec.template.spec
     mounted = {mount.name for container in template.containers for mount in container.volume_mounts or ()}
-    key = f"{deployment.namespace}/{TOKEN_SECRET}"
     for volume in template.volumes or ():
         if volume.name not in mounted:
             continue
-        if volume.secret and volume.secret.secret_name == TOKEN_SECRET:
-            return _TokenMount(key, bool(volume.secret.optional))
+        if volume.secret:
+            yield volume.secret.secret_name, volume.secret.optional
         for source in volume.projected.sources or () if volume.projected else ():
-            if source.secret and source.secret.name == TOKEN_SECRET:
-                return _TokenMount(key, bool(source.secret.optional))
-    return None
+            if source.secret:
+                yield source.secret.name, source.secret.optional
+
+
+def _secrets_in_environment(deployment: Deployment) -> Iterator[tuple[str, bool | None]]:
+    """Yield the Secrets that the environment of a container is taken from, and whether they are optional."""
+    for container in deployment.spec.template.spec.containers:
+        for variable in container.env or ():
+            if variable.value_from and variable.value_from.secret:
+                yield variable.value_from.secret.name, variable.value_from.secret.optional
+        for source in container.env_from or ():
+            if source.secret:
+                yield source.secret.name, source.secret.optional
 
 
 def _has_own_identity(deployment: Deployment) -> bool:

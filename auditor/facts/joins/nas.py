@@ -1,21 +1,19 @@
 """NAS permission group ↔ nodes: what a group answers to each node of the cluster."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from auditor.facts.cloud.nas import AccessGroupRules
 from auditor.facts.kubernetes.nodes import Node
-from auditor.facts.rules.nas_access import Access, Decision, client_addresses, decide
-from auditor.facts.table import NotKnown, Reason, ReasonKind, Table, said
+from auditor.facts.rules.nas_access import Decision, client_addresses, decide
+from auditor.facts.table import NotKnown, Reason, ReasonKind, said
 from auditor.facts.text import t
 
 
 class NasGroupNodes:
     """Permission group ↔ node. The kubelet mounts, so the client is the node's address, under Terway too."""
 
-    def __init__(self, nodes: Table[Node]) -> None:
-        """Take the nodes."""
-        self._nodes = nodes
-        self._restricted: dict[str, Mapping[str, Node]] = {}
+    def __init__(self) -> None:
+        """Start without answers."""
         self._answers: dict[tuple[str, str], Decision] = {}
 
     def answer(self, group: AccessGroupRules, node: Node) -> Decision:
@@ -25,25 +23,6 @@ class NasGroupNodes:
             internal = said(node.internal_ips or None, "kubernetes", t("the address of node {node}", node=node.name))
             self._answers[asked] = answer_to(group, internal)
         return self._answers[asked]
-
-    def restricted(self, group: AccessGroupRules) -> Mapping[str, Node]:
-        """Return the nodes, by name, that a group does not for certain let read and write.
-
-        Virtual nodes are left out: they mount nothing themselves. Raises NotKnown if any node may be missing.
-        """
-        if group.key not in self._restricted:
-            self._restricted[group.key] = {
-                node.name: node
-                for node in self._nodes.all()
-                if not node.is_virtual and not self._is_open_to(group, node)
-            }
-        return self._restricted[group.key]
-
-    def _is_open_to(self, group: AccessGroupRules, node: Node) -> bool:
-        try:
-            return self.answer(group, node).answers == {Access.READ_WRITE}
-        except NotKnown:
-            return False
 
 
 def answer_to(group: AccessGroupRules, addresses: Sequence[str]) -> Decision:

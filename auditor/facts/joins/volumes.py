@@ -53,12 +53,13 @@ class VolumeMountTargets:
         return self.at(volume.nas_server or "")
 
     def at(self, server: str) -> tuple[FileSystem | None, MountTarget | None]:
-        """Return the file system and the mount target behind a server name."""
+        """Return the file system and the mount target behind a server name, whose case does not matter."""
+        server = server.strip().lower()
         file_system = self._file_systems.get(file_system_id(server)) if server else None
         if file_system is None:
             return None, None
         targets = said(file_system.mount_targets, "nas", t("the mount targets of file system {id}", id=file_system.id))
-        return file_system, next((target for target in targets if target.domain == server), None)
+        return file_system, next((target for target in targets if target.domain.lower() == server), None)
 
 
 def file_system_id(server: str) -> str:
@@ -77,9 +78,10 @@ class VolumeUsers:
     def of(self, volume: PersistentVolume) -> Sequence[Pod]:
         """Return the Pods that use a volume and have not finished.
 
-        A released volume still names its claim, though another volume may be bound to the claim since: it has none.
+        A released volume still names its claim, and a reserved one names it already, though another volume may be
+        bound to the claim: they have none.
         """
-        return self.of_claim(volume.claim_key) if volume.claim_key and not volume.is_released else ()
+        return self.of_claim(volume.claim_key) if volume.claim_key and volume.is_bound else ()
 
     def of_claim(self, claim_key: str) -> Sequence[Pod]:
         """Return the Pods that use a claim (``namespace/name``) and have not finished."""

@@ -9,7 +9,7 @@ from auditor.facts.kubernetes.meta import AnnotatedMeta, AnnotatedObject, Condit
 from auditor.facts.ref import Ref, kubernetes_ref
 
 ZONE_LABELS = ("topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone")
-_PROVIDER_ID = re.compile(r"^(?:alicloud://)?(?P<region>[a-z0-9-]+)\.(?P<instance>i-[a-z0-9]+)$")
+_PROVIDER_ID = re.compile(r"^(?:alicloud://)?(?P<region>[a-z0-9-]+)\.(?P<instance>i-[a-z0-9-]+)$")
 
 
 class Taint(msgspec.Struct, rename="camel", frozen=True):

@@ -1,5 +1,6 @@
 """Persistent volumes, claims, classes and attachments."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import ClassVar
 
@@ -19,6 +20,11 @@ DISK_ZONE_KEYS = (
     "topology.kubernetes.io/zone",
     "failure-domain.beta.kubernetes.io/zone",
 )
+
+
+def reads_only(access_modes: Sequence[str] | None) -> bool:
+    """Tell whether access modes leave nothing but reading. Where none is given, they do not say so."""
+    return bool(access_modes) and set(access_modes or ()) == {"ReadOnlyMany"}
 
 
 class CsiVolume(msgspec.Struct, rename="camel", frozen=True):
@@ -115,15 +121,29 @@ class PersistentVolume(AnnotatedObject, frozen=True):
         return self.status.phase in ("Released", "Failed")
 
     @property
+    def is_bound(self) -> bool:
+        """Whether Pods can use it: not before its claim is bound to it, nor after its claim is gone.
+
+        A volume that is only reserved for a claim names that claim too, though another one may be bound to it.
+        """
+        return not self.is_released and self.status.phase != "Available" and self.claim_key is not None
+
+    @property
     def is_read_only(self) -> bool:
         """Whether the volume can only be read: by its source, its mount options or its access modes."""
         source = self.spec.csi or self.spec.flex or self.spec.nfs
-        modes = self.spec.access_modes or []
         return (
             bool(source and source.read_only)
-            or any("ro" in entry.split(",") for entry in self.spec.mount_options or ())
-            or (bool(modes) and set(modes) == {"ReadOnlyMany"})
+            or any("ro" in entry.split(",") for entry in (*(self.spec.mount_options or ()), *self._driver_options))
+            or reads_only(self.spec.access_modes)
         )
+
+    @property
+    def _driver_options(self) -> list[str]:
+        """The mount options in the driver's own parameters, where NAS volumes may have theirs."""
+        csi, flex = self.spec.csi, self.spec.flex
+        given = (csi and csi.volume_attributes) or (flex and flex.options) or {}
+        return [given["options"]] if "options" in given else []
 
     @property
     def ref(self) -> Ref:

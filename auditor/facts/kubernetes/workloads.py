@@ -14,16 +14,37 @@ class TemplateMeta(msgspec.Struct, rename="camel", frozen=True):
     labels: dict[str, str] | None = None
 
 
+class SecretReference(msgspec.Struct, rename="camel", frozen=True):
+    """A Secret that environment variables are taken from: only its name."""
+
+    name: str = ""
+    optional: bool | None = None
+
+
+class EnvironmentSource(msgspec.Struct, rename="camel", frozen=True):
+    """Where the value of an environment variable comes from; only Secrets are looked at."""
+
+    secret: SecretReference | None = msgspec.field(default=None, name="secretKeyRef")
+
+
 class EnvironmentName(msgspec.Struct, rename="camel", frozen=True):
     """That an environment variable is set. Its value is left out: it may be a secret."""
 
     name: str
+    value_from: EnvironmentSource | None = None
+
+
+class EnvironmentFrom(msgspec.Struct, rename="camel", frozen=True):
+    """That a whole object is taken as environment variables; only Secrets are looked at."""
+
+    secret: SecretReference | None = msgspec.field(default=None, name="secretRef")
 
 
 class TemplateContainer(Container, frozen=True):
-    """A container of a template, with the names of its environment variables."""
+    """A container of a template, with the names of its environment variables and where they come from."""
 
     env: list[EnvironmentName] | None = None
+    env_from: list[EnvironmentFrom] | None = None
 
 
 class ProjectedSecret(msgspec.Struct, rename="camel", frozen=True):

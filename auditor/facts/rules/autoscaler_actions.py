@@ -45,6 +45,7 @@ ACTIONS = (
 """What every version needs: the policy that the documentation has people attach to a worker role."""
 
 NEWER_ACTIONS = (
+    "ess:CompleteLifecycleAction",
     "ess:ScaleWithAdjustment",
     "ecs:DescribeInstanceTypeFamilies",
     "ecs:DescribeAvailableResource",
@@ -60,7 +61,7 @@ NEWER_ACTIONS = (
 )
 """What the system policy grants beyond that, for the versions that scale through node pools.
 
-``ess:CompleteLifecycleAction`` and the EIP actions are left out: only groups that bind an EIP need them.
+The EIP actions are left out: only groups that bind an EIP need them.
 """
 
 _ACK_VERSION = re.compile(r"^v?(?P<major>\d+)\.(?P<minor>\d+)\..*aliyun")

@@ -203,14 +203,32 @@ class TestWhoCalls:
         assert [ref.name for ref in finding.affected] == ["a"]
         quiet(landscape(group("sg-1", rule("Accept", peer_group_id="sg-m")), group("sg-m"), **given))
 
-    def test_an_interface_that_nobody_lists_may_be_in_the_group(self) -> None:
-        hidden: dict[str, Any] = {"network_interfaces": []}
+    @pytest.mark.parametrize("endpoint", [[], ["10.9.0.1"]])
+    @pytest.mark.parametrize("own_group", ["sg-1", None])
+    def test_an_interface_that_nobody_lists_may_be_in_the_clusters_group(
+        self, endpoint: list[str], own_group: str | None
+    ) -> None:
+        hidden: dict[str, Any] = {"network_interfaces": [], "clusters": [cluster(security_group_id=own_group)]}
+        hidden |= {"endpoints": endpoint} if endpoint else {}
         for rules in (SHUT, EMPTY):
             result, findings = kit.run(CHECK, landscape(rules, **hidden))
             assert not findings
             assert [reason.kind for reason in result.reasons] == [ReasonKind.UNDECIDABLE] * 2
         the_finding(landscape(group("sg-1", *SHUT.rules, inner="Drop"), **hidden))
         quiet(landscape(OPEN, **hidden))
+
+    @pytest.mark.parametrize("endpoint", [[], ["10.9.0.1"]])
+    def test_an_interface_that_nobody_lists_is_in_no_other_group(self, endpoint: list[str]) -> None:
+        hidden: dict[str, Any] = {"network_interfaces": [], **({"endpoints": endpoint} if endpoint else {})}
+        for rules in (SHUT, EMPTY, group("sg-1", rule("Accept", peer_group_id="sg-2"))):
+            assert the_finding(landscape(rules, **hidden)).certainty is Certainty.CONFIRMED
+        result, findings = kit.run(CHECK, landscape(group("sg-1", rule("Accept", peer_group_id="sg-api")), **hidden))
+        assert not findings
+        assert {reason.kind for reason in result.reasons} == {ReasonKind.UNDECIDABLE}
+
+    def test_where_interfaces_were_not_listed_any_group_may_hold_one(self) -> None:
+        unlisted = kit.without(landscape(EMPTY), "network_interfaces", "ecs:DescribeNetworkInterfaces")
+        kit.is_not_evaluated(CHECK, unlisted, "ecs:DescribeNetworkInterfaces")
 
     @pytest.mark.parametrize(
         "row", [cluster(type="ExternalKubernetes"), cluster(type="Kubernetes"), cluster(vswitch_ids=[])]

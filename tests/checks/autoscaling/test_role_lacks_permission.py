@@ -2,11 +2,13 @@
 
 import json
 
+import msgspec
 import pytest
 
 from auditor.facts.cloud.cs import Addon, Cluster, NodePool
 from auditor.facts.cloud.ecs import InstanceRole
 from auditor.facts.cloud.ram import AttachedPolicies, Policy, Role
+from auditor.facts.kubernetes.workloads import Deployment
 from auditor.facts.landscape import Landscape
 from auditor.facts.rules.autoscaler_actions import ACTIONS, NEWER_ACTIONS, SERVICE_ROLE, TOKEN_SECRET
 from auditor.facts.table import Reason, ReasonKind, Table
@@ -128,7 +130,7 @@ def test_a_role_whose_policies_say_that_it_is_missing_is_confirmed() -> None:
 def test_newer_actions_are_asked_of_versions_that_call_them() -> None:
     core = policy("core", statement(action=list(ACTIONS)))
     finding = one(landscape(TOKEN, service=[core]), SERVICE_ROLE)
-    assert finding.certainty is Certainty.LIKELY
+    assert finding.certainty is Certainty.CONFIRMED
     assert finding.evidence["lacking_actions"] == list(NEWER_ACTIONS)
     old = deployment("cluster-autoscaler", TOKEN_VOLUME, image=OLD_IMAGE)
     kit.stays_quiet(CHECK, landscape(old, service=[core]))
@@ -294,6 +296,38 @@ def test_a_missing_role_goes_by_the_name_it_should_have(
 def test_a_deleted_worker_role_is_confirmed() -> None:
     finding = one(landscape(NO_TOKEN, roles=[Role(WORKER_ROLE, exists=False)]), WORKER_ROLE)
     assert finding.message.values["role"] == WORKER_ROLE
+
+
+@pytest.mark.parametrize(
+    "container",
+    [
+        {
+            "env": [
+                {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": TOKEN_SECRET, "key": "addon.token.config"}}}
+            ]
+        },
+        {"envFrom": [{"configMapRef": {"name": "flags"}}, {"secretRef": {"name": TOKEN_SECRET}}]},
+    ],
+)
+def test_a_token_in_the_environment_counts(container: dict[str, object]) -> None:
+    given = {"metadata": make.meta("cluster-autoscaler", "kube-system")}
+    template = {"spec": {"containers": [{"name": "autoscaler", "image": NEW_IMAGE, **container}]}}
+    by_environment = msgspec.convert({**given, "spec": {"template": template}}, Deployment)
+    kit.stays_quiet(CHECK, landscape(by_environment, instance_roles=[InstanceRole("i-a")]))
+    one(landscape(by_environment, service=[policy("s", WITHOUT_EXECUTE)]), SERVICE_ROLE)
+
+
+def test_an_autoscaler_in_another_namespace() -> None:
+    theirs = deployment("cluster-autoscaler", namespace="scaling")
+    base = landscape(theirs, worker=[policy("worker", MINIMAL)])
+    kit.stays_quiet(CHECK, base, Status.NOT_APPLICABLE)
+    moved = make.pod(
+        "scaling/cluster-autoscaler-56b5cd65b5-a",
+        "a",
+        labels={"pod-template-hash": "56b5cd65b5"},
+        ownerReferences=[{"kind": "ReplicaSet", "name": "cluster-autoscaler-56b5cd65b5", "controller": True}],
+    )
+    one(landscape(theirs, pods=[moved], worker=[policy("worker", MINIMAL)]), WORKER_ROLE)
 
 
 # Whether the token exists

@@ -277,6 +277,25 @@ def test_a_service_for_one_pod_of_a_statefulset() -> None:
     assert one(empty(of=of, statefulsets=[workload(StatefulSet, 3)])).severity is Severity.HIGH
 
 
+def test_scaled_to_zero_before_the_last_pods_go() -> None:
+    running = pod("web-1", ready=True)
+    assert one(empty(running, deployments=[workload(Deployment, 0)])).severity is Severity.INFO
+    assert one(empty(running, deployments=[workload(Deployment, 1)])).severity is Severity.HIGH
+    assert one(empty(running)).severity is Severity.HIGH
+
+
+def test_an_option_of_ack_that_is_switched_off() -> None:
+    def of(key: str, **more: Any) -> Landscape:
+        made = make.service(key, selector={"app": "cnfs-cache-ds"}, creationTimestamp=OLD)
+        return kit.landscape(services=[made], **more)
+
+    assert one(of("kube-system/cnfs-cache-ds-service"), "kube-system/cnfs-cache-ds-service").severity is Severity.INFO
+    assert one(of("shop/cnfs-cache-ds-service"), "shop/cnfs-cache-ds-service").severity is Severity.HIGH
+    crashing = make.pod("kube-system/cnfs-1", "n1", labels={"app": "cnfs-cache-ds"}, creationTimestamp=OLD)
+    running = of("kube-system/cnfs-cache-ds-service", pods=[crashing])
+    assert one(running, "kube-system/cnfs-cache-ds-service").severity is Severity.HIGH
+
+
 def test_pods_of_a_job_that_has_succeeded() -> None:
     assert one(empty(pod(phase="Succeeded"))).severity is Severity.INFO
 

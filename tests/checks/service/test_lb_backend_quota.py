@@ -342,6 +342,18 @@ def test_a_cluster_service_without_endpoints_needs_nothing() -> None:
     kit.stays_quiet(CHECK, base)
 
 
+def test_a_cluster_service_whose_slices_were_never_made_needs_every_node() -> None:
+    tables = clb({"a": entries(159)}) | cluster_of(60) | {"endpoint_slices": []}
+    assert one(kit.landscape(services=[service(waits=True)], **tables)).evidence["needed"] == {"shop/web": 60}
+
+
+def test_in_cluster_mode_endpoints_on_any_port_bring_the_nodes_to_all() -> None:
+    ports = [{"port": 80, "nodePort": 30080, "name": "a"}, {"port": 443, "nodePort": 30443, "name": "b"}]
+    waits = service(waits=True, ports=ports)
+    base = kit.landscape(services=[waits], **clb({"a": entries(159)}), **cluster_of(30))
+    assert one(base).evidence["needed"] == {"shop/web": 60}
+
+
 @pytest.mark.parametrize(
     "events",
     [

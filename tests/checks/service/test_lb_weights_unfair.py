@@ -124,6 +124,17 @@ def test_weights_that_somebody_changed() -> None:
     assert "Upgrade" not in remedies(finding)
 
 
+@pytest.mark.parametrize(
+    ("scheduler", "per_pod", "half_of_c"), [("wrr", "0.3333", "0.3333"), ("rr", "0.5000", "0.2500")]
+)
+def test_weight_zero_starves_ready_pods(scheduler: str, per_pod: str, half_of_c: str) -> None:
+    finding = one(landscape(UNEVEN, {"a": 0, "b": 1, "c": 2}, scheduler))
+    assert (finding.certainty, finding.evidence["ratio"]) == (Certainty.CONFIRMED, None)
+    assert "behind a are Ready" in str(finding.message)
+    assert finding.evidence["share_per_pod"] == {"a": "0.0000", "b": per_pod, "c": half_of_c}
+    assert broken_kinds(finding) == ["ServerGroup"]
+
+
 def test_rounding_of_per_cents_that_really_hurts() -> None:
     pods = {f"n{i}": 1 for i in range(198)} | {"big": 3}
     weights = dict.fromkeys(pods, 1)
@@ -269,8 +280,18 @@ def test_nodes_without_a_ready_pod_get_nothing_anyway() -> None:
     kit.stays_quiet(CHECK, landscape(UNEVEN, UNEVEN | {"stale": 100}))
 
 
-def test_drained_backends_are_left_out() -> None:
-    kit.stays_quiet(CHECK, landscape({"a": 1, "b": 1, "c": 2}, {"a": 0, "b": 1, "c": 2}))
+def test_a_cordoned_node_of_weight_zero_is_drained_on_purpose() -> None:
+    nodes = [make.node("a", unschedulable=True), make.node("b"), make.node("c")]
+    kit.stays_quiet(CHECK, landscape(UNEVEN, {"a": 0, "b": 1, "c": 2}, nodes=nodes))
+
+
+def test_weight_zero_everywhere_starves_nobody_more_than_others() -> None:
+    kit.stays_quiet(CHECK, landscape(UNEVEN, {"a": 0, "b": 0, "c": 0}))
+
+
+def test_an_address_outside_the_cluster_is_no_pod_of_a_node() -> None:
+    rows = [*endpoints(UNEVEN), {"addresses": ["192.168.9.9"]}]
+    kit.stays_quiet(CHECK, landscape(UNEVEN, UNEVEN, endpoint_slices=[make.endpoint_slice("shop/web", rows)]))
 
 
 def test_pods_as_backends_are_fair_by_themselves() -> None:
@@ -399,7 +420,13 @@ def test_a_single_row_that_is_not_known(table: str, key: str) -> None:
     [
         {"listeners": [Listener("lb-1", 80, "tcp", "running", None, "rsp-1")]},
         {"group_backends": [GroupBackends("rsp-1", [Backend("i-a", 30080, None, "ecs")])]},
-        {"endpoint_slices": [make.endpoint_slice("shop/web", [{"addresses": ["172.20.0.1"]}])]},
+        {
+            "endpoint_slices": [
+                make.endpoint_slice(
+                    "shop/web", [{"addresses": ["172.20.0.1"], "targetRef": {"kind": "Pod", "name": "p"}}]
+                )
+            ]
+        },
     ],
 )
 def test_values_that_an_answer_left_out(more: dict[str, Sequence[Any]]) -> None:

@@ -123,6 +123,14 @@ class TestScheduledPods:
         disks = [make.disk("d-0", "k"), make.disk("d-1")]
         kit.stays_quiet(CHECK, base(persistent_volumes=volumes, disks=disks, pods=pods))
 
+    def test_a_volume_that_is_only_reserved_is_not_judged_by_the_pods_of_another(self) -> None:
+        reserved = dynamic("pv-0", "d-0", "data/db", "k")
+        reserved = msgspec.structs.replace(reserved, status=msgspec.structs.replace(reserved.status, phase="Available"))
+        volumes = [reserved, dynamic("pv-1", "d-1", "data/db")]
+        disks = [make.disk("d-0", "k"), make.disk("d-1")]
+        pods = [make.pod("data/db-0", "nh", claims=["db"])]
+        kit.stays_quiet(CHECK, base(persistent_volumes=volumes, disks=disks, pods=pods))
+
     def test_a_missing_disk_is_the_matter_of_another_check(self) -> None:
         pods = [make.pod("data/db-0", "nk", claims=["db"])]
         kit.stays_quiet(CHECK, base(disks=[], pods=pods), Status.NOT_APPLICABLE)
@@ -174,6 +182,15 @@ class TestWaitingPods:
         finding = only(landscape)
         assert finding.evidence["disk_zones"] == {"pv-1": make.zone("h"), "pv-2": make.zone("k")}
 
+    def test_a_disk_in_a_zone_without_nodes_is_found_just_on_its_own_volume(self) -> None:
+        volumes = [dynamic("pv-1", "d-1", "data/db"), dynamic("pv-2", "d-2", "data/log", "j")]
+        landscape = base(
+            persistent_volumes=volumes,
+            disks=[make.disk("d-1"), make.disk("d-2", "j")],
+            pods=[make.pod("data/db-0", claims=["db", "log"])],
+        )
+        assert broken_hops(only(landscape, "pv-2")) == ["Zone"]
+
     def test_two_disks_of_which_one_is_regional_are_quiet(self) -> None:
         volumes = [dynamic("pv-1", "d-1", "data/db"), dynamic("pv-2", "d-2", "data/log", "k")]
         disks = [make.disk("d-1"), make.disk("d-2", "k", category="cloud_regional_disk_auto")]
@@ -222,6 +239,11 @@ class TestVolumesByThemselves:
         assert (finding.severity, finding.certainty) == (Severity.LOW, Certainty.AT_RISK)
         assert finding.evidence["other_zones"] == [make.zone("i"), make.zone("k")]
 
+    def test_a_provisioned_volume_that_lost_its_zone(self) -> None:
+        finding = only(base(persistent_volumes=[dynamic("pv-1", "d-1", "data/db", letter=None)]))
+        assert (finding.severity, finding.certainty) == (Severity.LOW, Certainty.AT_RISK)
+        assert finding.evidence["provisioned_by"] == "diskplugin.csi.alibabacloud.com"
+
     def test_it_is_a_risk_for_the_pod_that_runs_in_the_right_zone_now(self) -> None:
         volumes = [make.disk_volume("pv-1", "d-1", "data/db", None)]
         only(base(persistent_volumes=volumes, pods=[make.pod("data/db-0", "nh", claims=["db"])]))
@@ -240,7 +262,6 @@ class TestVolumesByThemselves:
     @pytest.mark.parametrize(
         "volume",
         [
-            dynamic("pv-1", "d-1", "data/db", letter=None),
             make.disk_volume("pv-1", "d-1", "data/db"),
             with_meta(
                 make.disk_volume("pv-1", "d-1", "", None),
@@ -251,7 +272,7 @@ class TestVolumesByThemselves:
                 labels={"topology.kubernetes.io/zone": f"{make.zone('g')}__{make.zone('h')}"},
             ),
         ],
-        ids=["dynamic", "with affinity", "with the old zone label", "with a label of zones"],
+        ids=["with affinity", "with the old zone label", "with a label of zones"],
     )
     def test_quiet(self, volume: PersistentVolume) -> None:
         kit.stays_quiet(CHECK, base(persistent_volumes=[volume]))

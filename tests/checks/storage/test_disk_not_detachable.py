@@ -36,7 +36,9 @@ def locked(*reasons: str, **tables: Any) -> Landscape:
     return base({"status": "In_use", "attached_to": ["i-n1"]}, instances=instances, **tables)
 
 
-def attachment(volume: str = "pv-1", *, deleted: bool = False, error: str = "") -> VolumeAttachment:
+def attachment(
+    volume: str = "pv-1", *, deleted: bool = False, error: str = "", attach_error: str = ""
+) -> VolumeAttachment:
     metadata = {"name": f"csi-{volume}", **({"deletionTimestamp": "2026-11-23T07:50:00Z"} if deleted else {})}
     data = {
         "metadata": metadata,
@@ -45,7 +47,11 @@ def attachment(volume: str = "pv-1", *, deleted: bool = False, error: str = "") 
             "nodeName": "n1",
             "source": {"persistentVolumeName": volume},
         },
-        "status": {"attached": True, **({"detachError": {"message": error}} if error else {})},
+        "status": {
+            "attached": not attach_error,
+            **({"detachError": {"message": error}} if error else {}),
+            **({"attachError": {"message": attach_error}} if attach_error else {}),
+        },
     }
     return msgspec.convert(data, VolumeAttachment)
 
@@ -97,6 +103,8 @@ def test_the_attachment_tells_that_it_is_attached_where_the_disk_does_not() -> N
             "nodes": [make.node("n1", unschedulable=True), make.node("n2")],
         },
         {"pods": [make.pod("data/db-0", claims=["db"])], "nodes": [make.node("n2")]},
+        {"pods": [make.pod("data/db-0", "n1", claims=["db"], deletionTimestamp="2026-11-23T07:50:00Z")]},
+        {"volume_attachments": [attachment(attach_error="disk d-1: DiskNotPortable")]},
         {"events": [event("AttachVolume.Attach failed: ErrorCode: DiskNotPortable")]},
         {"events": [event("disk should be pay-as-you-go, not be subscription")]},
         {"events": [event("Detach of d-1: The specified disk is not a portable disk.", "Node", "n1", "")]},
@@ -109,6 +117,8 @@ def test_the_attachment_tells_that_it_is_attached_where_the_disk_does_not() -> N
         "pod on another node",
         "pod that its node refuses",
         "pod whose node has left the cluster",
+        "pod that should have been gone long ago",
+        "attach elsewhere that failed to take it away",
         "event by code",
         "event of the driver",
         "event that names the disk",
@@ -137,6 +147,8 @@ def test_an_event_confirms_it_for_a_disk_that_could_not_be_attached() -> None:
         {"pods": [make.pod("data/db-0", claims=["db"])]},
         {"pods": [make.pod("data/db-0", "n2", claims=["db"], phase="Succeeded")]},
         {"pods": [make.pod("data/db-0", "n2", claims=["db"], deletionTimestamp="2026-11-23T07:59:00Z")]},
+        {"pods": [make.pod("data/db-0", "n1", claims=["db"], deletionTimestamp="2026-11-23T07:59:00Z")]},
+        {"volume_attachments": [attachment(attach_error="timed out")]},
         {"pods": []},
         {"events": [event("Back-off restarting failed container")]},
         {"events": [event("DiskNotPortable", name="other")]},
@@ -150,7 +162,9 @@ def test_an_event_confirms_it_for_a_disk_that_could_not_be_attached() -> None:
         "another attachment",
         "pod that its node may take back",
         "finished pod",
+        "pod being deleted elsewhere",
         "pod being deleted",
+        "attach that failed otherwise",
         "no pod",
         "other event",
         "event of another pod",

@@ -15,7 +15,6 @@ CHECK = "storage/nas-access-denied"
 SERVER = "0c22-abc.cn-hangzhou.nas.aliyuncs.com"
 IPS = {"n1": "192.168.0.11", "n2": "192.168.1.21", "n3": "192.168.2.31"}
 CONFIRMED = (Severity.HIGH, Certainty.CONFIRMED)
-AT_RISK = (Severity.MEDIUM, Certainty.AT_RISK)
 
 
 def rules(*given: tuple[int, str, str]) -> list[AccessRule]:
@@ -138,8 +137,15 @@ class TestNodesWithPods:
             make.nas_volume("pv-1", SERVER, "shop/media", accessModes=["ReadOnlyMany"]),
             make.nas_volume("pv-1", SERVER, "shop/media", mountOptions=["nolock,ro", "vers=3"]),
             make.nas_volume("pv-1", "", "shop/media", csi=None, nfs={"server": SERVER, "path": "/", "readOnly": True}),
+            make.nas_volume(
+                "pv-1",
+                "",
+                "shop/media",
+                csi=None,
+                flexVolume={"driver": "alicloud/nas", "options": {"server": SERVER, "options": "nolock,ro"}},
+            ),
         ],
-        ids=["access mode", "mount option", "source"],
+        ids=["access mode", "mount option", "source", "driver option"],
     )
     def test_a_read_only_volume_needs_no_more_than_to_read(self, volume: Any) -> None:
         reading = rules((1, "192.168.0.0/16", "RDONLY"))
@@ -152,6 +158,17 @@ class TestNodesWithPods:
         kit.stays_quiet(CHECK, base(reading, pods=pods))
         finding = only(base(reading, pods=[*pods, user("n2", name="web-1")], nodes=[node("n1"), node("n2")]))
         assert finding.evidence["pods"] == ["shop/web-1"]
+
+    def test_a_claim_that_only_reads_needs_no_more_either(self) -> None:
+        claim = make.volume_claim("shop/media", "pv-1", accessModes=["ReadOnlyMany"])
+        group = rules((1, "192.168.0.0/16", "RDONLY"))
+        kit.stays_quiet(CHECK, base(group, persistent_volume_claims=[claim]))
+        only(base(NOT_THE_FIRST, persistent_volume_claims=[claim]))
+        writing = make.volume_claim("shop/media", "pv-1", accessModes=["ReadOnlyMany", "ReadWriteMany"])
+        only(base(group, persistent_volume_claims=[writing]))
+
+    def test_the_case_of_the_server_does_not_matter(self) -> None:
+        only(base(NOT_THE_FIRST, persistent_volumes=[make.nas_volume("pv-1", f"{SERVER.upper()} ", "shop/media")]))
 
     @pytest.mark.parametrize(
         "pod",
@@ -169,63 +186,50 @@ class TestNodesWithPods:
 
 
 class TestNodesWithoutPods:
-    def test_a_node_to_which_the_pod_may_be_moved(self) -> None:
-        finding = only(base(rules((1, "192.168.0.0/24", "RDWR"), (2, "192.168.1.0/24", "RDWR"))))
-        assert grade(finding) == AT_RISK
-        assert finding.evidence["affected"] == ["n3"]
+    @pytest.mark.parametrize("pods", [[], [user()], [user("n1")]], ids=["no pod", "a pod without a node", "a pod"])
+    def test_a_group_for_a_part_of_the_nodes_is_quiet(self, pods: list[Any]) -> None:
+        kit.stays_quiet(CHECK, base(FIRST_ONLY, pods=pods))
 
-    def test_a_node_that_may_only_read(self) -> None:
-        group = rules((1, "192.168.2.0/24", "RDONLY"), (2, "192.168.0.0/16", "RDWR"))
-        assert grade(only(base(group))) == AT_RISK
-        kit.stays_quiet(CHECK, base(group, pods=[user("n1", read_only=True)]))
+    def test_so_is_one_that_lets_the_others_only_read(self) -> None:
+        kit.stays_quiet(CHECK, base(rules((1, "192.168.0.0/24", "RDWR"), (2, "192.168.0.0/16", "RDONLY"))))
 
-    def test_a_node_that_is_not_ready_for_a_while_is_still_left_out(self) -> None:
-        assert only(base(FIRST_ONLY, nodes=[node("n1"), node("n2", ready=False)])).evidence["affected"] == ["n2"]
+    @pytest.mark.parametrize("pods", [[], [user()]], ids=["no pod", "a pod without a node"])
+    @pytest.mark.parametrize("claim", ["shop/media", ""])
+    def test_a_group_that_lets_in_no_node_at_all_is_certain_to_fail(self, pods: list[Any], claim: str) -> None:
+        volumes = [make.nas_volume("pv-1", SERVER, claim)]
+        finding = only(base(rules((1, "10.0.0.0/8", "RDWR")), pods=pods, persistent_volumes=volumes))
+        assert grade(finding) == CONFIRMED
+        assert finding.evidence["affected"] == sorted(IPS)
+
+    def test_so_is_one_that_lets_in_none_of_those_that_take_the_pods(self) -> None:
+        nodes = [node("n1"), node("n2", labels={"class": "web"}), node("n3", unschedulable=True)]
+        pods = [user(spec={"nodeSelector": {"class": "web"}})]
+        assert only(base(FIRST_ONLY, nodes=nodes, pods=pods)).evidence["affected"] == ["n2"]
+
+    def test_an_affinity_of_the_volume_narrows_them_too(self) -> None:
+        terms = [{"matchExpressions": [{"key": "class", "operator": "In", "values": ["web"]}]}]
+        affinity = {"required": {"nodeSelectorTerms": terms}}
+        volume = make.nas_volume("pv-1", SERVER, "shop/media", nodeAffinity=affinity)
+        nodes = [node("n1"), node("n2", labels={"class": "web"})]
+        finding = only(base(FIRST_ONLY, nodes=nodes, persistent_volumes=[volume], pods=[]))
+        assert finding.evidence["affected"] == ["n2"]
 
     @pytest.mark.parametrize(
         "more",
         [{"unschedulable": True}, {"taints": [{"key": "for", "value": "db", "effect": "NoSchedule"}]}],
         ids=["cordoned", "tainted"],
     )
-    def test_a_node_that_refuses_the_pods_is_quiet(self, more: dict[str, Any]) -> None:
-        kit.stays_quiet(CHECK, base(FIRST_ONLY, nodes=[node("n1"), node("n2", **more)]))
-        kit.stays_quiet(CHECK, base(FIRST_ONLY, nodes=[node("n1"), node("n2", **more)], pods=[]))
-
-    def test_a_taint_that_the_pods_tolerate_does_not_help(self) -> None:
-        nodes = [node("n1"), node("n2", taints=[{"key": "for", "value": "db", "effect": "NoSchedule"}])]
-        pods = [user("n1", spec={"tolerations": [{"operator": "Exists"}]})]
-        assert grade(only(base(FIRST_ONLY, nodes=nodes, pods=pods))) == AT_RISK
-
-    def test_a_selector_keeps_the_pods_where_they_are_let_in(self) -> None:
-        nodes = [node("n1", labels={"class": "web"}), node("n2")]
-        kit.stays_quiet(
-            CHECK, base(FIRST_ONLY, nodes=nodes, pods=[user("n1", spec={"nodeSelector": {"class": "web"}})])
-        )
-
-    def test_an_affinity_of_the_volume_keeps_them_too(self) -> None:
-        terms = [{"matchExpressions": [{"key": "class", "operator": "In", "values": ["web"]}]}]
-        affinity = {"required": {"nodeSelectorTerms": terms}}
-        volume = make.nas_volume("pv-1", SERVER, "shop/media", nodeAffinity=affinity)
-        nodes = [node("n1", labels={"class": "web"}), node("n2")]
-        kit.stays_quiet(CHECK, base(FIRST_ONLY, nodes=nodes, persistent_volumes=[volume]))
-
-    def test_a_volume_that_no_pod_uses_yet(self) -> None:
-        finding = only(base(FIRST_ONLY, pods=[]))
-        assert grade(finding) == AT_RISK
-        assert finding.evidence["affected"] == ["n2", "n3"]
-
-    @pytest.mark.parametrize("pods", [[], [user()]], ids=["no pod", "a pod without a node"])
-    def test_a_group_that_lets_in_no_node_at_all_is_certain_to_fail(self, pods: list[Any]) -> None:
-        finding = only(base(rules((1, "10.0.0.0/8", "RDWR")), pods=pods))
-        assert grade(finding) == CONFIRMED
-        assert finding.evidence["affected"] == sorted(IPS)
-
-    def test_that_is_a_risk_as_long_as_nobody_claims_the_volume(self) -> None:
-        volumes = [make.nas_volume("pv-1", SERVER)]
-        assert grade(only(base(rules((1, "10.0.0.0/8", "RDWR")), persistent_volumes=volumes))) == AT_RISK
+    def test_while_no_node_takes_a_pod_there_is_nothing_to_refuse(self, more: dict[str, Any]) -> None:
+        kit.stays_quiet(CHECK, base(FIRST_ONLY, nodes=[node("n2", **more)], pods=[]))
 
     def test_a_virtual_node_is_no_client(self) -> None:
-        kit.stays_quiet(CHECK, base(FIRST_ONLY, nodes=[node("n1"), virtual()]))
+        kit.stays_quiet(CHECK, base(FIRST_ONLY, nodes=[virtual()], pods=[]))
+
+    def test_a_node_that_is_let_in_decides_beside_one_that_is_not_known(self) -> None:
+        nodes = [make.node("n9", ip="not an address"), node("n1")]
+        kit.stays_quiet(CHECK, base(FIRST_ONLY, nodes=nodes, pods=[]))
+        result, findings = kit.run(CHECK, base(NOT_THE_FIRST, nodes=nodes, pods=[]))
+        assert (result.status, findings) == (Status.NOT_EVALUATED, ())
 
 
 class TestGroups:
@@ -258,10 +262,19 @@ class TestGroups:
 
 
 class TestGaps:
-    @pytest.mark.parametrize("table", sorted(kit.tables_needed(CHECK)))
+    @pytest.mark.parametrize("table", sorted(kit.tables_needed(CHECK) - {"persistent_volume_claims"}))
     def test_a_table_that_is_taken_away(self, table: str) -> None:
         kit.is_not_evaluated(CHECK, kit.without(base(ALL), table))
         kit.is_not_evaluated(CHECK, kit.without(base(NOT_THE_FIRST), table))
+
+    def test_claims_matter_only_where_the_group_lets_the_node_just_read(self) -> None:
+        kit.stays_quiet(CHECK, kit.without(base(ALL), "persistent_volume_claims"))
+        assert grade(only(kit.without(base(NOT_THE_FIRST), "persistent_volume_claims"))) == CONFIRMED
+        reading = rules((1, "192.168.0.0/16", "RDONLY"))
+        kit.is_not_evaluated(CHECK, kit.without(base(reading), "persistent_volume_claims"))
+        kit.stays_quiet(
+            CHECK, kit.without(base(reading, pods=[user("n1", read_only=True)]), "persistent_volume_claims")
+        )
 
     @pytest.mark.parametrize("table", ["pods", "nodes"])
     def test_an_empty_group_is_one_whoever_uses_it(self, table: str) -> None:

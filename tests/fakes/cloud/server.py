@@ -13,6 +13,8 @@ HOST = "127.0.0.1"
 class _Server(http.server.ThreadingHTTPServer):
     # Closing waits for the calls under way, so that no socket outlives a test.
     daemon_threads = False
+    # The library's 5 overflow when a dozen clients connect at once, and who is dropped comes again a second later.
+    request_queue_size = 128
 
     def __init__(self, port: int, answer: Callable[[Request], Reply]) -> None:
         super().__init__((HOST, port), _Handler)

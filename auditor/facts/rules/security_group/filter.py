@@ -111,7 +111,8 @@ def _inside(
     group_id: str, row: SecurityGroupRules | None, gap: tuple[Reason, ...], kind: Kind, peer: Peer
 ) -> Iterator[Clause]:
     """Yield the clause by which the members of a basic group reach each other."""
-    if kind.is_basic is False or (peer.groups is not None and group_id not in peer.groups):
+    is_member = peer.is_in(group_id)
+    if kind.is_basic is False or is_member is False:
         return
     still_open = kind.open
     policy = (row.inner_access or "").casefold() if row else ""
@@ -120,7 +121,7 @@ def _inside(
     if policy != "accept":
         reason = malformed(t("the inner access policy of security group {group} was not said", group=group_id))
         still_open = still_open.also(open_question(f"{group_id} is open inside", *(gap or (reason,))))
-    if peer.groups is None:
+    if is_member is None:
         still_open = still_open.also(membership_question(group_id, peer))
     yield Clause(
         True,

@@ -110,10 +110,9 @@ class RuleReader:
         interfaces may be one of them.
         """
         group_id = rule.peer_group_id
-        if peer.groups is None:
-            return membership_question(group_id, peer)
-        if group_id in peer.groups:
-            return NOTHING_OPEN
+        is_member = peer.is_in(group_id)
+        if is_member is not False:
+            return NOTHING_OPEN if is_member else membership_question(group_id, peer)
         if not peer.groups and rule.peer_group_account and not self._is_own(group_id):
             reason = undecidable(
                 t("the members of security group {group} of another account can't be listed", group=group_id)

@@ -25,17 +25,25 @@ class Peer:
     """The other end: its addresses, and the security groups that its interface is in.
 
     ``groups`` is empty for an address that is no interface of this account (a load balancer, the Internet), and
-    None where it is not known; ``reasons`` then say why, and don't tell two peers apart.
+    None where it is not known; ``reasons`` then say why, and don't tell two peers apart. ``candidates`` are the
+    groups that it may then be in; None for any.
     """
 
     addresses: AddressSet
     groups: frozenset[str] | None
     reasons: tuple[Reason, ...] = field(default=(), compare=False)
+    candidates: frozenset[str] | None = None
 
     @classmethod
     def of(cls, address: str, groups: Iterable[str] | None = (), reasons: Iterable[Reason] = ()) -> "Peer":
         """Make a peer of one address or CIDR block. Raises ValueError if it is neither."""
         return cls(AddressSet.of(address), None if groups is None else frozenset(groups), tuple(reasons))
+
+    def is_in(self, group_id: str) -> bool | None:
+        """Tell whether its interface is in a group; None if that is not known."""
+        if self.groups is not None:
+            return group_id in self.groups
+        return None if self.candidates is None or group_id in self.candidates else False
 
 
 @dataclass(frozen=True)

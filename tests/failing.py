@@ -1,0 +1,307 @@
+"""Ways in which an API can fail to say something, laid on one action of the cloud or one right of the cluster."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+
+from auditor.facts.ref import Layer
+from auditor.facts.table import ReasonKind
+from tests.audits import FakeCluster, Haste
+from tests.fakes.cloud import ApiError, FakeCloud
+from tests.fakes.kubernetes import FakeKubernetes
+from tests.fakes.kubernetes.faults import Fault
+
+Json = dict[str, Any]
+OnCloud = Callable[[FakeCloud, str], object]
+OnKubernetes = Callable[[FakeKubernetes, str], object]
+
+HTML = "<html><body>Please sign in.</body></html>"
+MORE = 5
+"""How many items are announced beyond those that come."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One way to fail.
+
+    Attributes:
+        name: what it is called in the tests' ids.
+        kinds: the kinds of reason that fit it.
+        on_cloud: lays it on an action; None if the cloud can't fail so.
+        on_kubernetes: lays it on the paths of a right; None if an API server can't fail so.
+        haste: how soon the clients are to give up.
+    """
+
+    name: str
+    kinds: frozenset[ReasonKind]
+    on_cloud: OnCloud | None
+    on_kubernetes: OnKubernetes | None
+    haste: Haste = Haste()  # noqa: RUF009 - frozen
+
+    def fits(self, layer: Layer) -> bool:
+        """Tell whether a side can fail so."""
+        return (self.on_cloud if layer is Layer.CLOUD else self.on_kubernetes) is not None
+
+    def lay(self, cluster: FakeCluster, layer: Layer, permission: str) -> None:
+        """Let one action, or the lists that take one right, fail so."""
+        if layer is Layer.CLOUD:
+            assert self.on_cloud is not None
+            self.on_cloud(cluster.cloud, permission)
+        else:
+            assert self.on_kubernetes is not None
+            self.on_kubernetes(cluster.kubernetes, permission)
+
+
+def paths_of(permission: str) -> str:
+    """Return the pattern of the paths that a right opens: ``list daemonsets.apps``, ``get pods/log``."""
+    verb, _, resource = permission.partition(" ")
+    name, _, group = resource.partition(".")
+    prefix = f"/apis/{group}/*" if group else "/api/v1"
+    if verb == "list":
+        return f"{prefix}/{name}"
+    kind, _, part = name.partition("/")
+    return f"{prefix}/namespaces/*/{kind}/*/{part}"
+
+
+def _fault(fault: Fault) -> OnKubernetes:
+    return lambda kubernetes, permission: kubernetes.fail(paths_of(permission), fault)
+
+
+def _rewritten(change: Callable[[Json], object]) -> OnKubernetes:
+    """Lay a fault that edits lists; what is no JSON document, such as a log, is left as it is."""
+
+    def lay(kubernetes: FakeKubernetes, permission: str) -> None:
+        if permission.startswith("list "):
+            kubernetes.fail(paths_of(permission), Fault(rewrite=lambda document: change(document) and None))
+
+    return lay
+
+
+def _mutated(change: Callable[[Json], object]) -> OnCloud:
+    return lambda cloud, action: cloud.mutate(action, lambda answer: change(answer) and None)
+
+
+def _lists(part: Json) -> Iterator[tuple[Json, str, list[Any]]]:
+    """Yield the lists of an answer with their places, those inside of objects too, but not those inside of lists."""
+    for key, value in part.items():
+        if isinstance(value, list):
+            yield part, key, value
+        elif isinstance(value, dict):
+            yield from _lists(value)
+
+
+def _put_in_place_of_lists(answer: Json, value: object) -> None:
+    """Replace the lists of an answer; if it has none, its objects."""
+    places = [(holder, key) for holder, key, _ in _lists(answer)] or _objects(answer)
+    for holder, key in places:
+        holder[key] = value
+
+
+def _without_lists(answer: Json) -> None:
+    for holder, key in [(holder, key) for holder, key, _ in _lists(answer)] or _objects(answer):
+        del holder[key]
+
+
+def _null_wrappers(answer: Json) -> None:
+    """Null what stands at the top of an answer, list or object."""
+    for holder, key in _objects(answer) or [(holder, key) for holder, key, _ in _lists(answer)]:
+        holder[key] = None
+
+
+def _objects(answer: Json) -> list[tuple[Json, str]]:
+    return [(answer, key) for key, value in answer.items() if isinstance(value, dict)]
+
+
+def _announce_more(answer: Json) -> None:
+    counts = [len(items) for _, _, items in _lists(answer)]
+    answer["TotalCount"] = answer.get("TotalCount", max(counts, default=0)) + MORE
+
+
+def _announce_more_items(document: Json) -> None:
+    document["metadata"] = {"remainingItemCount": MORE}
+
+
+def _spoil_an_item(answer: Json) -> None:
+    """Put a number in place of the first item of each list; if there is no list, in place of each object."""
+    if not list(_lists(answer)):
+        _put_in_place_of_lists(answer, 7)
+    for _, _, items in _lists(answer):
+        items[:1] = [7] * len(items[:1])
+
+
+def _spoil_fields(answer: Json) -> None:
+    """Give all fields of the first items another type, but leave them their names and ids."""
+    first = [items[0] for _, _, items in _lists(answer) if items and isinstance(items[0], dict)]
+    for item in first or [holder[key] for holder, key in _objects(answer)] or [answer]:
+        for key in item:
+            if not key.lower().endswith(("id", "name")):
+                item[key] = {"unexpected": {"unexpected": 7}}
+
+
+def _spoil_fields_of_an_item(document: Json) -> None:
+    for item in document["items"][:1]:
+        for part in ("spec", "status", "endpoints", "provisioner", "involvedObject", "type"):
+            item[part] = [7]
+        item["metadata"]["uid"] = 7
+
+
+def _is_first(params: Mapping[str, str]) -> bool:
+    return not params.get("NextToken") and params.get("PageNumber", "1") == "1"
+
+
+def _has_pages(answer: Json) -> bool:
+    return bool({"TotalCount", "PageNumber", "NextToken"} & set(answer))
+
+
+def _halve(answer: Json, token: str) -> None:
+    """Leave half of the items for a second page."""
+    if _has_pages(answer):
+        for _, _, items in _lists(answer):
+            del items[(len(items) + 1) // 2 :]
+        answer["NextToken"] = token
+
+
+def _second_page_fails(cloud: FakeCloud, action: str) -> None:
+    cloud.mutate(action, lambda answer: _halve(answer, "second"), when=_is_first)
+    cloud.fail(action, 500, _error("InternalError"), when=lambda params: not _is_first(params))
+
+
+def _second_list_page_fails(kubernetes: FakeKubernetes, permission: str) -> None:
+    def halve(document: Json) -> None:
+        del document["items"][(len(document["items"]) + 1) // 2 :]
+        document["metadata"] = {"continue": "second", "remainingItemCount": MORE}
+
+    if permission.startswith("list "):
+        kubernetes.fail(paths_of(permission), Fault(status=500, body=b"{}", skip=1))
+        kubernetes.fail(paths_of(permission), Fault(rewrite=halve, times=1))
+
+
+def _token_repeats(cloud: FakeCloud, action: str) -> None:
+    again = b"page:0".hex()
+    cloud.mutate(action, lambda answer: answer.update(NextToken=again) if "NextToken" in answer else None)
+
+
+def _list_token_repeats(kubernetes: FakeKubernetes, permission: str) -> None:
+    if permission.startswith("list "):
+        path = paths_of(permission).replace("*", "v1")
+        kind, version = kubernetes.objects.kind(path)
+        if permission == "list secrets":
+            kind, version = "PartialObjectMetadata", "meta.k8s.io/v1"
+        document = {"kind": f"{kind}List", "apiVersion": version, "metadata": {"continue": "again"}}
+        items = kubernetes.objects.all(path)[:1]
+        kubernetes.fail(paths_of(permission), Fault(200, json.dumps({**document, "items": items}).encode()))
+
+
+def _error(code: str) -> Json:
+    return {"RequestId": "0", "Code": code, "Message": "as it is"}
+
+
+def _time_out(_answer: Json) -> None:
+    raise requests.exceptions.ReadTimeout("Read timed out.")
+
+
+def _no_such_operation(cloud: FakeCloud, action: str) -> None:
+    """Let a gateway answer that does not know the operation: that says nothing of the object that was asked for."""
+    cloud.fail_with(action, ApiError("InvalidAction.NotFound", "Specified api is not found.", 404))
+
+
+def _status(code: int, reason: str) -> Fault:
+    status = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": reason, "message": reason}
+    return Fault(code, json.dumps({**status, "code": code}).encode())
+
+
+def _kinds(*kinds: ReasonKind) -> frozenset[ReasonKind]:
+    return frozenset(kinds)
+
+
+FAILURES = (
+    Failure(
+        "throttled",
+        # The time that a product may be asked is used up by waiting, so its other actions may run out of it.
+        _kinds(ReasonKind.THROTTLED, ReasonKind.TIMEOUT),
+        lambda cloud, action: cloud.throttle(action),
+        _fault(Fault(429, b"{}", headers={"Retry-After": "0"})),
+        Haste(cloud_deadline=0.3),
+    ),
+    Failure(
+        "times-out",
+        _kinds(ReasonKind.TIMEOUT),
+        _mutated(_time_out),
+        _fault(Fault(delay=0.6)),
+        Haste(kubernetes_read_timeout=0.3, attempts=1),
+    ),
+    Failure(
+        "cut-json",
+        _kinds(ReasonKind.MALFORMED),
+        lambda cloud, action: cloud.cut(action, halfway=True),
+        _fault(Fault(cut=True)),
+    ),
+    Failure(
+        "no-answer",
+        _kinds(ReasonKind.UNREACHABLE),
+        lambda cloud, action: cloud.cut(action),
+        _fault(Fault(close="before")),
+    ),
+    Failure("cut-off", _kinds(ReasonKind.TRUNCATED), None, _fault(Fault(close="during"))),
+    Failure(
+        "announces-more",
+        _kinds(ReasonKind.TRUNCATED),
+        _mutated(_announce_more),
+        _rewritten(_announce_more_items),
+    ),
+    Failure(
+        "null-list",
+        _kinds(ReasonKind.MALFORMED),
+        _mutated(lambda answer: _put_in_place_of_lists(answer, None)),
+        _rewritten(lambda document: document.update(items=None)),
+    ),
+    Failure("null-wrapper", _kinds(ReasonKind.MALFORMED), _mutated(_null_wrappers), None),
+    Failure(
+        "absent-list",
+        _kinds(ReasonKind.MALFORMED),
+        _mutated(_without_lists),
+        _rewritten(lambda document: document.pop("items")),
+    ),
+    Failure(
+        "empty-object",
+        _kinds(ReasonKind.MALFORMED),
+        _mutated(lambda answer: answer.clear()),
+        _fault(Fault(200, b"{}")),
+    ),
+    Failure(
+        "spoilt-item",
+        _kinds(ReasonKind.MALFORMED),
+        _mutated(_spoil_an_item),
+        _rewritten(lambda document: document["items"].__setitem__(slice(0, 1), [7])),
+    ),
+    Failure(
+        "spoilt-fields",
+        _kinds(ReasonKind.MALFORMED),
+        _mutated(_spoil_fields),
+        _rewritten(_spoil_fields_of_an_item),
+    ),
+    Failure(
+        "html-200",
+        _kinds(ReasonKind.MALFORMED),
+        lambda cloud, action: cloud.fail(action, 200, HTML),
+        _fault(Fault(200, HTML.encode(), "text/html")),
+    ),
+    Failure(
+        "html-502",
+        _kinds(ReasonKind.MALFORMED, ReasonKind.ERROR),
+        lambda cloud, action: cloud.fail(action, 502, HTML),
+        _fault(Fault(502, HTML.encode(), "text/html")),
+    ),
+    Failure(
+        "error-500",
+        _kinds(ReasonKind.ERROR),
+        lambda cloud, action: cloud.fail(action, 500, _error("InternalError")),
+        _fault(_status(500, "InternalError")),
+    ),
+    Failure("no-such-operation", _kinds(ReasonKind.ERROR), _no_such_operation, None),
+    Failure("second-page-fails", _kinds(ReasonKind.ERROR), _second_page_fails, _second_list_page_fails),
+    Failure("token-repeats", _kinds(ReasonKind.TRUNCATED), _token_repeats, _list_token_repeats),
+)
