@@ -64,14 +64,23 @@ class Size:
 class Cluster:
     """A generated cluster."""
 
-    def __init__(self, size: Size) -> None:
-        """Take the size; objects are made when they are asked for."""
+    def __init__(self, size: Size, *, brief: bool = False) -> None:
+        """Take the size; objects are made when they are asked for.
+
+        ``brief`` leaves out ``managedFields``, a third of most objects, which nobody reads.
+        """
         self._lists = recorded.lists()
+        for thing in chain.from_iterable(loaded["items"] for loaded in self._lists.values()) if brief else ():
+            thing["metadata"].pop("managedFields", None)
         self._addresses = _addresses(self._items(NODES))
         self.groups = math.ceil(size.nodes / len(self._addresses))
-        for_group, for_copy, once = (len([pod for pod in self._items(PODS) if _scope(PODS, pod) is scope]) for scope in Scope)
+        for_group, for_copy, once = (
+            len([pod for pod in self._items(PODS) if _scope(PODS, pod) is scope]) for scope in Scope
+        )
         self.copies = max(1, round((size.pods - self.groups * for_group - once) / for_copy))
-        exposed_once = sum(_is_exposed(thing) and _scope(SERVICES, thing) is Scope.ONCE for thing in self._items(SERVICES))
+        exposed_once = sum(
+            _is_exposed(thing) and _scope(SERVICES, thing) is Scope.ONCE for thing in self._items(SERVICES)
+        )
         exposed = sum(_is_exposed(thing) for thing in self._items(SERVICES)) - exposed_once
         self._exposed = min(self.copies, max(0, math.ceil((size.services - exposed_once) / exposed)))
         self._with_volumes = min(self.copies, math.ceil(size.volumes / len(self._items(VOLUMES))))
@@ -162,7 +171,9 @@ class Cluster:
         scoped = [(_scope(path, thing), thing) for thing in things]
         once = [Template.of(_edited(path, thing)) for scope, thing in scoped if scope is Scope.ONCE]
         of_groups = [Template.of(_edited(path, thing)) for scope, thing in scoped if scope is Scope.GROUP]
-        of_copies = [(Template.of(_edited(path, t)), Template.of(_reduced(path, t))) for s, t in scoped if s is Scope.COPY]
+        of_copies = [
+            (Template.of(_edited(path, t)), Template.of(_reduced(path, t))) for s, t in scoped if s is Scope.COPY
+        ]
         full = {SERVICES: self._exposed, PODS: self._with_volumes}.get(path, self.copies)
         last = self._with_volumes if path in (VOLUMES, CLAIMS, ATTACHMENTS) else self.copies
         return chain(

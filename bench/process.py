@@ -58,7 +58,7 @@ def task(function: str, **arguments: object) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def stopwatch() -> Iterator[dict[str, float]]:
-    """Measure a block: ``seconds`` on the clock and ``cpu`` seconds of this process stand in the dictionary after it."""
+    """Measure a block. After it the dictionary holds ``seconds`` on the clock, and ``cpu`` seconds of this process."""
     taken: dict[str, float] = {}
     started, cpu = time.perf_counter(), time.process_time()
     yield taken

@@ -18,7 +18,7 @@ from typing import IO, Any
 from urllib.parse import parse_qs, urlsplit
 
 from bench.cluster import Cluster, Size
-from tests.fakes.cloud import CloudState, FakeCloud
+from tests.fakes.cloud import ACCESS_KEY_ID, ACCESS_KEY_SECRET, CloudState, FakeCloud
 
 HOST = "127.0.0.1"
 PAGE = 500
@@ -138,6 +138,7 @@ def main(argument: str) -> None:
             started |= {
                 "cloud": stack.enter_context(cloud.serve()),
                 "cluster_id": cloud.state.cs.cluster_id,
+                "access_key": (ACCESS_KEY_ID, ACCESS_KEY_SECRET),
                 "cloud_items": _counted(cloud.state),
             }
             calls = cloud.calls
@@ -155,7 +156,7 @@ def _counted(state: CloudState) -> dict[str, int]:
         "network interfaces": len(state.ecs.network_interfaces),
         "security groups": len(state.ecs.security_groups),
         "prefix lists": len(state.ecs.prefix_lists),
-        "roles": len(state.ram.roles),
+        "roles": len({*state.ecs.instance_roles.values()}) + 1,  # and that of the autoscaler
         "load balancers": len(state.slb.load_balancers),
         "listeners": len(state.slb.listeners),
         "server groups": len(state.slb.vserver_groups),

@@ -7,9 +7,10 @@ from rich.console import Console
 from rich.table import Table
 
 Cell = str | float | int
+Row = Sequence[Cell]
 
 
-def show(title: str, columns: Sequence[str], rows: Iterable[Sequence[Cell]], note: str = "") -> None:
+def show(title: str, columns: Sequence[str], rows: Iterable[Row], note: str = "") -> None:
     """Print a table; the first column is text, the others are figures. Floats are cut to what can be meant."""
     table = Table(title=title, title_justify="left", caption=note or None, caption_justify="left", box=box.SIMPLE)
     for index, column in enumerate(columns):

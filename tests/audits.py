@@ -18,9 +18,9 @@ from auditor.collect.alibaba.pacing import Backoff, Limits
 from auditor.collect.kubernetes.client import Patience, open_client
 from auditor.collect.plan import collect
 from auditor.collect.registry import providers, with_needs
-from auditor.facts.landscape import ClusterIdentity
+from auditor.facts.landscape import ClusterIdentity, Landscape
 from auditor.facts.ref import Layer
-from auditor.facts.table import ReasonKind
+from auditor.facts.table import NotKnown, ReasonKind
 from auditor.judge.engine import needed_tables
 from auditor.judge.outcome import CheckResult, Outcome, ReportedFinding, Status
 from auditor.judge.registry import load_checks
@@ -30,6 +30,8 @@ from tests.fakes.kubernetes import FakeKubernetes
 
 REGION = "cn-hangzhou"
 NLB = "nlb-edge0000000001"
+ABSENCES = ("roles", "instance_roles")
+"""The tables in which a row may say that there is nothing."""
 EDGE_LIKE = "catalog-grpc"
 """The Service whose slices and node ports the Service on the NLB takes over."""
 
@@ -98,8 +100,16 @@ def _use_an_nlb(cluster: FakeCluster) -> None:
         state.nlb.add_server_group(f"sgp-{port['nodePort']}", [NLB], servers, ServerGroupName=name)
 
 
-def audited(cluster: FakeCluster, haste: Haste | None = None) -> Outcome:
-    """Collect everything that the checks read, opt-in parts too, and judge it."""
+@dataclass(frozen=True)
+class Audit:
+    """What was collected, and what it was judged to be."""
+
+    landscape: Landscape
+    outcome: Outcome
+
+
+def audited(cluster: FakeCluster, haste: Haste | None = None, *, opt_in: bool = True) -> Audit:
+    """Collect everything that the checks read, with or without what an operator has to switch on, and judge it."""
     haste = haste or Haste()
     checks = load_checks()
     identity = ClusterIdentity("shop", cluster.cloud.state.cs.cluster_id, REGION)
@@ -120,21 +130,19 @@ def audited(cluster: FakeCluster, haste: Haste | None = None) -> Outcome:
                 first_wait=0.001,
                 longest_wait=0.002,
             ),
-            probes=frozenset({"kubelet"}),
-            secret_metadata=True,
+            probes=frozenset({"kubelet"} if opt_in else ()),
+            secret_metadata=opt_in,
         )
         with kubernetes:
-            landscape = collect(
-                needed_tables(checks), {Layer.CLOUD: cloud, Layer.KUBERNETES: kubernetes}, identity
-            )
+            landscape = collect(needed_tables(checks), {Layer.CLOUD: cloud, Layer.KUBERNETES: kubernetes}, identity)
         cloud.close()
-    return audit(landscape, checks, [], "now", Watcher())
+    return Audit(landscape, audit(landscape, checks, [], "now", Watcher()))
 
 
 @cache
-def undisturbed(name: str) -> Outcome:
-    """Return the outcome for a cluster with which nothing is wrong but what is planted in it."""
-    return audited(CLUSTERS[name]())
+def undisturbed(name: str, *, opt_in: bool = True) -> Audit:
+    """Return the audit of a cluster with which nothing is wrong but what is planted in it."""
+    return audited(CLUSTERS[name](), opt_in=opt_in)
 
 
 @cache
@@ -171,7 +179,24 @@ def assert_nothing_is_wrong(
         if result.status is Status.PASSED:
             assert result.subjects == former[result.id].subjects, _report(result, former[result.id], lost)
         for reason in result.reasons:
-            assert reason.kind in kinds, _report(result, former[result.id], lost)
+            assert reason.source != result.id, _report(result, former[result.id], lost)
+            is_new = reason not in former[result.id].reasons
+            assert reason.kind in kinds or not is_new, _report(result, former[result.id], lost)
+
+
+def assert_nothing_is_taken_for_absent(before: Landscape, after: Landscape) -> None:
+    """Assert that each row is found or said to be unknown, and that no list claims to be whole that is not."""
+    for name, table in before.tables.items():
+        disturbed = after.table(name)
+        for row in table.all():
+            try:
+                found = disturbed.get(row.key)
+            except NotKnown:
+                continue
+            assert found is not None, f"{name}: {row.key}"
+            assert found == row or name not in ABSENCES, f"{name}: {row.key}"
+        if disturbed.asked is None and not disturbed.gaps:
+            assert {row.key for row in disturbed.all()} == {row.key for row in table.all()}, name
 
 
 def _is_less(finding: ReportedFinding, after: Outcome) -> bool:

@@ -217,7 +217,14 @@ def _kinds(*kinds: ReasonKind) -> frozenset[ReasonKind]:
     return frozenset(kinds)
 
 
+DENIED = Failure(
+    "denied",
+    _kinds(ReasonKind.FORBIDDEN),
+    lambda cloud, action: cloud.deny(action),
+    lambda kubernetes, permission: kubernetes.deny(permission),
+)
 FAILURES = (
+    DENIED,
     Failure(
         "throttled",
         # The time that a product may be asked is used up by waiting, so its other actions may run out of it.

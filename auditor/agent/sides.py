@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
+from auditor.collect.errors import ConfigError
 from auditor.collect.plan import Side
 from auditor.config.clusters import Cluster
 from auditor.config.credentials import Credentials
@@ -43,6 +44,23 @@ def open_sides(cluster: Cluster) -> Iterator[dict[Layer, Side]]:
                 Layer.KUBERNETES: asked[Layer.KUBERNETES]() or kubernetes,
                 Layer.CLOUD: asked[Layer.CLOUD]() or cloud,
             }
+
+
+def local_problems(cluster: Cluster) -> list[str]:
+    """Say what is wrong with the ways to both sides, as far as this machine can tell. Calls nobody."""
+    from auditor.collect.kubernetes.kubeconfig import check_kubeconfig, kubeconfig_files  # noqa: PLC0415
+
+    found = []
+    if not cluster.kubernetes.in_cluster:
+        try:
+            check_kubeconfig(kubeconfig_files(cluster.kubernetes.kubeconfig), cluster.kubernetes.context)
+        except ConfigError as error:
+            found.append(f"kubernetes: {error}")
+    try:
+        _open_cloud(cluster).close()
+    except ConfigError as error:
+        found.append(f"alibaba: {error}")
+    return found
 
 
 def _open_kubernetes(cluster: Cluster) -> "KubernetesClient":

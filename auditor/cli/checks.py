@@ -7,16 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from auditor.cli.exits import known_errors
+from auditor.cli.exits import Failure, known_errors, say
+from auditor.cli.options import ConfigOption
 
 if TYPE_CHECKING:
     from auditor.judge.check import LoadedCheck
 
 app = typer.Typer(help="List the checks, or show one.", invoke_without_command=True, rich_markup_mode=None)
-
-ConfigOption = Annotated[
-    Path | None, typer.Option("--config", "-c", help="The configuration file, for its folders with own checks.")
-]
 
 
 class Shape(StrEnum):
@@ -26,30 +23,34 @@ class Shape(StrEnum):
     JSON = "json"
 
 
-ShapeOption = Annotated[Shape, typer.Option("--format", help="text or json.")]
+ShapeOption = Annotated[Shape, typer.Option("--format", metavar="text|json", help="How to print it.")]
 
 
 @app.callback()
-def _default(context: typer.Context) -> None:
+def _default(context: typer.Context, config: ConfigOption = None, shape: ShapeOption = Shape.TEXT) -> None:
     """List the checks, or show one: its text, the facts that it needs and the permissions for them."""
     if context.invoked_subcommand is None:
-        list_checks()
+        list_checks(config=config, shape=shape)
+    elif config or shape is not Shape.TEXT:
+        raise Failure(f"--config and --format belong behind the command: auditor checks {context.invoked_subcommand} …")
 
 
 @app.command("list")
 def list_checks(
-    pattern: Annotated[list[str] | None, typer.Argument(help="Ids or patterns such as 'storage/*'.")] = None,
+    pattern: Annotated[
+        list[str] | None, typer.Argument(metavar="PATTERN", help="Ids or patterns such as 'storage/*'.")
+    ] = None,
     config: ConfigOption = None,
     shape: ShapeOption = Shape.TEXT,
 ) -> None:
     """List the checks with severity and title."""
     checks = _load(config, pattern or [])
     if shape is Shape.JSON:
-        typer.echo(json.dumps([_describe(check) for check in checks], ensure_ascii=False, indent=2))
+        say(json.dumps([_describe(check) for check in checks], ensure_ascii=False, indent=2))
         return
     width = max((len(check.id) for check in checks), default=0)
     for check in checks:
-        typer.echo(f"{check.id:<{width}}  {check.check.severity:<8}  {check.title}")
+        say(f"{check.id:<{width}}  {check.check.severity:<8}  {check.title}")
 
 
 @app.command("show")
@@ -62,9 +63,9 @@ def show_check(
     for check in _load(config, [check_id]):
         described = _describe(check)
         if shape is Shape.JSON:
-            typer.echo(json.dumps(described, ensure_ascii=False, indent=2))
+            say(json.dumps(described, ensure_ascii=False, indent=2))
             continue
-        typer.echo(f"{check.id} ({check.check.severity}, since {check.check.since})\n{check.title}\n\n{check.why}\n")
+        say(f"{check.id} ({check.check.severity}, since {check.check.since})\n{check.title}\n\n{check.why}\n")
         for heading, lines in (
             ("Causes in the notes", described["causes"]),
             ("Facts", described["facts"]),
@@ -74,7 +75,7 @@ def show_check(
             ("Further reading", described["links"]),
         ):
             if lines:
-                typer.echo(f"{heading}:\n" + "".join(f"  {line}\n" for line in lines))
+                say(f"{heading}:\n" + "".join(f"  {line}\n" for line in lines))
 
 
 def _load(config: Path | None, patterns: list[str]) -> "list[LoadedCheck]":

@@ -1,44 +1,75 @@
 """``auditor config``: check a configuration, or start one."""
 
+import json
+import re
 from importlib import resources
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from auditor.cli.exits import Failure, known_errors
+from auditor.cli.exits import Failure, known_errors, say
+from auditor.cli.options import ConfigOption
+
+if TYPE_CHECKING:
+    from auditor.config.settings import Settings
 
 app = typer.Typer(help="Check a configuration, or write a starter.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @app.command("check")
-def check(
-    config: Annotated[
-        Path | None, typer.Option("--config", "-c", help="The configuration file [default: ./auditor.toml].")
-    ] = None,
-) -> None:
+def check(config: ConfigOption = None) -> None:
     """Check the whole configuration, with the secrets and files that it points at. Calls nobody."""
     with known_errors():
         from auditor.cli import load
         from auditor.config.load import default_path
-        from auditor.config.verify import problems
 
         settings = load.settings(config, needed=True)
-        load.formats(settings.report.formats)
-        load.checks(settings.checks.folders, [])
-        found = problems(settings)
+        path = config or default_path()
+        found = _problems(settings)
     if found:
-        raise Failure("\n".join(f"{config or default_path()}: {problem}" for problem in found))
-    names = ", ".join(cluster.name for cluster in settings.clusters) or "none"
-    typer.echo(f"{config or default_path()}: in order (clusters: {names})")
+        raise Failure("\n".join(f"{path}: {problem}" for problem in found))
+    names = ", ".join(cluster.name for cluster in settings.clusters)
+    say(f"{path}: in order (clusters: {names or 'none yet; `auditor run` needs one'})")
+
+
+def _problems(settings: "Settings") -> list[str]:
+    from auditor.agent.sides import local_problems
+    from auditor.cli import load
+    from auditor.config.base import BadConfig
+    from auditor.config.verify import problems
+    from auditor.judge.registry import UnknownCheck, select
+    from auditor.report.formats import UnknownFormat
+
+    found = []
+    try:
+        load.formats(settings.report.formats)
+    except UnknownFormat as error:
+        found.append(f"report.formats: {error}")
+    existing = [folder for folder in settings.checks.folders if folder.is_dir()]
+    checks = load.checks(existing, [])
+
+    def is_check(pattern: str) -> bool:
+        try:
+            return bool(select(checks, [pattern]))
+        except UnknownCheck:
+            return False
+
+    found += problems(settings, is_check)
+    for cluster in settings.clusters:
+        try:
+            found += [f"clusters[{cluster.name}].{problem}" for problem in local_problems(cluster)]
+        except BadConfig:
+            continue  # a secret that can't be read: it is among the problems already
+    return found
 
 
 @app.command("init")
 def init(
-    path: Annotated[Path, typer.Argument(help="The file to write.")] = Path("auditor.toml"),
-    name: Annotated[str, typer.Option(help="Your name for the cluster.")] = "my-cluster",
-    region: Annotated[str, typer.Option(help="Its region.")] = "cn-hangzhou",
-    cluster_id: Annotated[str, typer.Option(help="Its ACK cluster id.")] = "c00000000000000000000000000000000",
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.")] = Path("auditor.toml"),
+    name: Annotated[str, typer.Option(metavar="NAME", help="Your name for the cluster.")] = "my-cluster",
+    region: Annotated[str, typer.Option(metavar="REGION", help="Its region.")] = "cn-hangzhou",
+    cluster_id: Annotated[str, typer.Option(metavar="ID", help="Its ACK cluster id.")] = "c" + 32 * "0",
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
 ) -> None:
     """Write a starter configuration."""
@@ -46,12 +77,16 @@ def init(
         from auditor.config.load import parse
         from auditor.report.write import write_whole
 
+        if path.is_dir():
+            raise Failure(f"{path}: this is a folder; expected the path of a file")
         if path.exists() and not force:
             raise Failure(f"{path}: this file exists already; --force replaces it")
         starter = resources.files("auditor.config").joinpath("starter.toml").read_text(encoding="utf-8")
-        for place, value in (("my-cluster", name), ("cn-hangzhou", region), ("c" + 32 * "0", cluster_id)):
-            starter = starter.replace(place, value)
+        for key, value in (("name", name), ("region", region), ("cluster_id", cluster_id)):
+            # A text in JSON is one in TOML; a function, so that nothing in it is read as a reference to a group.
+            line = f"{key} = {json.dumps(value, ensure_ascii=not value.isprintable())}"
+            starter = re.sub(rf"^{key} = .*$", lambda _match, line=line: line, starter, flags=re.MULTILINE)  # type: ignore[misc]
         content = starter.encode()
         parse(content, path)
         write_whole(path, content)
-    typer.echo(f"written: {path} (next: fill it in, then `auditor config check`)")
+    say(f"written: {path} (next: fill it in, then `auditor config check`)")

@@ -36,10 +36,9 @@ def fail(message: str) -> None:
 
 def complain(text: str) -> None:
     """Write a text to standard error, cleaned. That nobody can read it there changes no exit code."""
-    if sys.stderr is not None:
-        with suppress(OSError):
-            sys.stderr.write(visible(text))
-            sys.stderr.flush()
+    with suppress(OSError):
+        sys.stderr.write(visible(text))
+        sys.stderr.flush()
 
 
 @contextmanager
@@ -50,8 +49,7 @@ def standard_output() -> Iterator[None]:
     """
     try:
         yield
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        sys.stdout.flush()
     except BrokenPipeError:
         mute()
     except OSError as error:
@@ -59,11 +57,16 @@ def standard_output() -> Iterator[None]:
         raise Failure(f"standard output can't be written: {error.strerror or error}") from None
 
 
+def say(line: str) -> None:
+    """Write a line to standard output."""
+    with standard_output():
+        print(line)  # noqa: T201 - this is where the command line prints
+
+
 def mute() -> None:
     """Let standard output lead nowhere, so that what it still holds does not fail again at the end of the process."""
-    if sys.stdout is not None:
-        with suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager

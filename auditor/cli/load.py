@@ -35,10 +35,12 @@ def settings(path: Path | None, *, needed: bool) -> "Settings":
 
 def formats(names: Sequence[str]) -> list[str]:
     """Return the names of formats, once each, from a list whose members may hold several with commas."""
-    from auditor.report.formats import ensure_known
+    from auditor.report.formats import FORMATS, ensure_known
 
     split = [name.strip() for member in names for name in member.split(",")]
     found = list(dict.fromkeys(name for name in split if name))
+    if not found:
+        raise Failure(f"no format is named: expected one or more of {', '.join(FORMATS)}")
     ensure_known(found)
     return found
 
@@ -64,14 +66,31 @@ def clusters(config: "Settings", names: Sequence[str]) -> "list[Cluster]":
 
 def landscape(path: Path) -> "Landscape":
     """Read a landscape file."""
-    from auditor.facts.saved import BadLandscape, decode
+    from auditor.facts.saved import BadLandscape, read
 
     try:
-        return decode(path.read_bytes())
+        return read(path)
     except OSError as error:
-        raise Failure(f"{path}: the landscape can't be read: {error.strerror}") from None
+        raise Failure(
+            f"{path}: the landscape can't be read: {error.strerror}; expected a file that `auditor collect` wrote"
+        ) from None
     except BadLandscape as error:
         raise Failure(f"{path}: this landscape can't be used: {error}") from None
+
+
+def ensure_writable(directory: Path, what: str, where: str) -> None:
+    """Find out before a long audit, not after it, that its result can't be written. ``where`` says what names it."""
+    import tempfile
+
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory):
+            pass
+    except OSError as error:
+        raise Failure(
+            f"{directory}: {what} can't be written there: {error.strerror}; "
+            f"expected a folder that this user may write to ({where})"
+        ) from None
 
 
 def demo() -> "Landscape":

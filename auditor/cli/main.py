@@ -14,7 +14,7 @@ import typer
 
 from auditor import __version__
 from auditor.cli import checks, collect, config, permissions, run
-from auditor.cli.exits import Exit, Failure, complain, fail, standard_output
+from auditor.cli.exits import Exit, Failure, complain, fail, mute, standard_output
 
 app = typer.Typer(
     name="auditor",
@@ -51,13 +51,26 @@ def _options(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and end the process with its exit code."""
     signal.signal(signal.SIGTERM, _terminate)
+    _keep_standard_streams()
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # None where it is closed
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal may lack the characters of a name
-    sys.exit(_run(arguments))
+    code = _run(arguments)
+    if code in (Exit.INTERRUPTED, Exit.TERMINATED):
+        mute()
+        os._exit(code)  # else the end of the process waits for the calls that are under way, for minutes
+    sys.exit(code)
 
 
-class _Terminated(KeyboardInterrupt):
+def _keep_standard_streams() -> None:
+    """Open what the caller has closed, so that no report is opened under the number of a standard stream."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            # The lowest number that is free is taken, which is that of the stream.
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - open to the end
+
+
+class _Terminated(BaseException):
     """SIGTERM came. Ends a run as Ctrl-C does: nothing half-written stays behind."""
 
 
@@ -75,12 +88,14 @@ def _run(arguments: Sequence[str] | None) -> int:
     except Failure as error:
         fail(str(error))
         return error.code
+    except SystemExit:
+        mute()  # Typer's way to say that nobody reads the help any more
+        return Exit.OK
     except _Terminated:
         fail("terminated")
         return Exit.TERMINATED
     except (KeyboardInterrupt, typer.Abort):
-        fail("interrupted")
-        return Exit.INTERRUPTED
+        code = Exit.INTERRUPTED
     except Exception as error:
         if os.environ.get("AUDITOR_DEBUG"):
             raise
@@ -90,6 +105,8 @@ def _run(arguments: Sequence[str] | None) -> int:
             "Please report it with what AUDITOR_DEBUG=1 shows in addition; look through it for secrets first."
         )
         return Exit.UNUSABLE
+    if code == Exit.INTERRUPTED:  # Typer gives Ctrl-C back as this code
+        fail("interrupted")
     return code if isinstance(code, int) else Exit.OK
 
 

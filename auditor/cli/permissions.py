@@ -2,12 +2,12 @@
 
 import json
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from auditor.cli.exits import known_errors
+from auditor.cli.exits import known_errors, say
+from auditor.cli.options import ChecksOption, ConfigOption
 
 
 class Side(StrEnum):
@@ -18,11 +18,9 @@ class Side(StrEnum):
 
 
 def permissions(
-    side: Annotated[Side, typer.Argument(help="ram: the RAM policy; rbac: the ClusterRole.")],
-    config: Annotated[
-        Path | None, typer.Option("--config", "-c", help="The configuration file [default: ./auditor.toml].")
-    ] = None,
-    check: Annotated[list[str] | None, typer.Option(help="Only for these checks; may be given again.")] = None,
+    side: Annotated[Side, typer.Argument(metavar="ram|rbac", help="ram: the RAM policy; rbac: the ClusterRole.")],
+    config: ConfigOption = None,
+    check: ChecksOption = None,
 ) -> None:
     """Print the least RAM policy (JSON) or ClusterRole (YAML) for the enabled checks."""
     with known_errors():
@@ -37,7 +35,7 @@ def permissions(
         probes = {probe for cluster in settings.clusters for probe in cluster.probes}
         secrets = any(cluster.kubernetes.secret_metadata for cluster in settings.clusters)
         if side is Side.RAM:
-            typer.echo(json.dumps(ram_policy(tables), indent=2))
+            say(json.dumps(ram_policy(tables), indent=2))
         else:
             role = cluster_role(tables, probes=probes, secret_metadata=secrets)
-            typer.echo(yaml.safe_dump(role, sort_keys=False), nl=False)
+            say(yaml.safe_dump(role, sort_keys=False).rstrip())

@@ -1,16 +1,19 @@
 """``auditor run``: audit, once and now."""
 
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from auditor.cli.exits import Exit, Failure, fail, known_errors
+from auditor.cli.exits import Exit, Failure, fail, known_errors, standard_output
+from auditor.cli.options import ChecksOption, ConfigOption
 
 if TYPE_CHECKING:
     from auditor.config.clusters import Cluster
     from auditor.config.settings import Settings
+    from auditor.facts.landscape import Landscape
     from auditor.judge.check import LoadedCheck
     from auditor.judge.outcome import Outcome
 
@@ -35,26 +38,32 @@ class Language(StrEnum):
 
 def run(
     now: Annotated[bool, typer.Option("--now", help="Audit each configured cluster once, now.")] = False,
-    config: Annotated[
-        Path | None, typer.Option("--config", "-c", help="The configuration file [default: ./auditor.toml].")
+    config: ConfigOption = None,
+    cluster: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only this cluster; may be repeated.")
     ] = None,
-    cluster: Annotated[list[str] | None, typer.Option(help="Only this cluster; may be given again.")] = None,
-    check: Annotated[
-        list[str] | None, typer.Option(help="Only these checks: an id or a pattern such as 'storage/*'; again.")
-    ] = None,
+    check: ChecksOption = None,
     landscape: Annotated[
-        Path | None, typer.Option(help="Audit a saved landscape, without any access to a cluster.")
+        Path | None, typer.Option(metavar="FILE", help="Audit a saved landscape, without any access to a cluster.")
     ] = None,
     demo: Annotated[bool, typer.Option("--demo", help="Audit the embedded demo landscape.")] = False,
     format: Annotated[  # noqa: A002 - the name of the option
-        list[str] | None, typer.Option(help="Format of the report; again, or with commas: html,pdf,json.")
+        list[str] | None,
+        typer.Option(metavar="FORMAT", help="html, pdf, json, markdown, csv; may be repeated, or joined by commas."),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder of the reports: DIR/<cluster>/report.<format>.")
+        str | None,
+        typer.Option("--output", "-o", metavar="DIR", help="Folder of the reports: DIR/<cluster>/report.<format>."),
     ] = None,
     deliver: Annotated[bool, typer.Option("--deliver/--no-deliver", help="Whether channels are told as well.")] = False,
-    fail_on: Annotated[FailOn, typer.Option(help="The least severity that makes the exit code 1.")] = FailOn.HIGH,
-    language: Annotated[Language | None, typer.Option(help="Language of the reports.")] = None,
+    fail_on: Annotated[
+        FailOn,
+        typer.Option(
+            metavar="SEVERITY",
+            help="The least severity that makes the exit code 1: critical, high, medium, low, info or never.",
+        ),
+    ] = FailOn.HIGH,
+    language: Annotated[Language | None, typer.Option(metavar="en|zh", help="Language of the reports.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no summary.")] = False,
 ) -> int:
     """Audit clusters and write their reports.
@@ -68,30 +77,45 @@ def run(
         raise Failure("deliveries are not part of this version: leave out --deliver and take the reports from --output")
     if landscape and demo:
         raise Failure("--landscape and --demo are given together: expected one of them")
+    if output == "":
+        raise Failure("--output is empty: expected a folder")
     with known_errors():
         from auditor.cli import load
 
         settings = load.settings(config, needed=not (landscape or demo))
-        formats = load.formats(format or settings.report.formats)
-        directory = output or settings.report.directory
+        formats = load.formats(settings.report.formats if format is None else format)
+        directory = Path(output) if output else settings.report.directory
         checks = load.checks(settings.checks.folders, check or [])
-        _ensure_writable(directory)
-        if landscape or demo:
-            outcomes = [_audit_saved(landscape, checks, settings)]
-        else:
-            outcomes = _audit_clusters(load.clusters(settings, cluster or []), checks, settings)
         spoken = language.value if language else settings.report.language
+        if landscape or demo:
+            saved = _saved(landscape, cluster or [])
+            load.ensure_writable(directory, "reports", "--output, or [report] directory")
+            outcomes, expected = [_audit_saved(saved, checks, settings)], 1
+        else:
+            chosen = load.clusters(settings, cluster or [])
+            load.ensure_writable(directory, "reports", "--output, or [report] directory")
+            outcomes, expected = _audit_clusters(chosen, checks, settings), len(chosen)
         _write(outcomes, directory, formats, spoken, quiet=quiet)
-        expected = 1 if landscape or demo else len(load.clusters(settings, cluster or []))
     return _exit_code(outcomes, fail_on, expected)
 
 
-def _audit_saved(path: Path | None, checks: "list[LoadedCheck]", settings: "Settings") -> "Outcome":
-    from auditor.agent.audit import audit
+def _saved(path: Path | None, names: list[str]) -> "Landscape":
     from auditor.cli import load
-    from auditor.cli.progress import watching
 
     saved = load.landscape(path) if path else load.demo()
+    unknown = [name for name in names if name != saved.cluster.name]
+    if unknown:
+        raise Failure(
+            f"--cluster {unknown[0]!r}: {path or 'the demo'} is a landscape of {saved.cluster.name!r}; "
+            "leave out --cluster"
+        )
+    return saved
+
+
+def _audit_saved(saved: "Landscape", checks: "list[LoadedCheck]", settings: "Settings") -> "Outcome":
+    from auditor.agent.audit import audit
+    from auditor.cli.progress import watching
+
     with watching(saved.cluster.name, len(checks), collects=False) as watcher:
         return audit(saved, checks, settings.suppressions, "landscape", watcher)
 
@@ -100,6 +124,7 @@ def _audit_clusters(clusters: "list[Cluster]", checks: "list[LoadedCheck]", sett
     from datetime import UTC, datetime
 
     from auditor.agent.audit import NothingReadable, audit, collect_live
+    from auditor.cli.interruptible import interruptible
     from auditor.cli.progress import watching
     from auditor.collect.errors import ConfigError
     from auditor.config.base import BadConfig
@@ -109,7 +134,7 @@ def _audit_clusters(clusters: "list[Cluster]", checks: "list[LoadedCheck]", sett
         started_at = datetime.now(UTC)
         try:
             with watching(cluster.name, len(checks), collects=True) as watcher:
-                collected = collect_live(cluster, checks, watcher)
+                collected = interruptible(partial(collect_live, cluster, checks, watcher))
                 outcomes.append(audit(collected, checks, settings.suppressions, "now", watcher, started_at))
         except NothingReadable as error:
             fail(f"{cluster.name}: neither side can be read, so it was not audited")
@@ -120,24 +145,10 @@ def _audit_clusters(clusters: "list[Cluster]", checks: "list[LoadedCheck]", sett
     return outcomes
 
 
-def _ensure_writable(directory: Path) -> None:
-    """Find out before a long audit, not after it, that its report can't be written."""
-    import tempfile
-
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=directory):
-            pass
-    except OSError as error:
-        raise Failure(
-            f"{directory}: reports can't be written there: {error.strerror}; "
-            "expected a folder that this user may write to (--output, or [report] directory)"
-        ) from None
-
-
 def _write(outcomes: "list[Outcome]", directory: Path, formats: list[str], language: str, *, quiet: bool) -> None:
-    from rich.console import Console
+    from shutil import get_terminal_size
 
+    from auditor.cli.screen import Screen
     from auditor.report.terminal import print_summary
     from auditor.report.write import ReportError, write_reports
 
@@ -150,7 +161,8 @@ def _write(outcomes: "list[Outcome]", directory: Path, formats: list[str], langu
             problems.append(str(error))
             paths = list(error.written)
         if not quiet:
-            print_summary(outcome, Console(), language, paths)
+            with standard_output():
+                print_summary(outcome, Screen(width=get_terminal_size().columns), language, paths)
     if problems:
         raise Failure("\n".join(problems))
 

@@ -1,16 +1,15 @@
 """Collects a landscape: only the tables that are asked for, each as soon as what it needs is known."""
 
-import gc
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from auditor.collect.provider import Provider
 from auditor.collect.registry import providers, with_needs
+from auditor.facts.cycles import search_held_off
 from auditor.facts.landscape import ClusterIdentity, Landscape, SourceLog, TableLog
 from auditor.facts.ref import Layer
 from auditor.facts.table import Reason, ReasonKind, State, Table
@@ -69,21 +68,9 @@ def collect(
     """
     run = _Run(with_needs(set(tables)), sides)
     observed_at = datetime.now(UTC)
-    with _cycle_collection_held_off():
+    with search_held_off():
         run.fill(on_progress)
     return Landscape(cluster, observed_at, run.tables, _logs(run.tables, run.known, sides))
-
-
-@contextmanager
-def _cycle_collection_held_off() -> Iterator[None]:
-    """Keep Python from searching for cycles among rows: they have none, and the search costs half as much again."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 class _Run:

@@ -99,17 +99,22 @@ def _say(problem: Any) -> str:
     kind, loc = problem["type"], problem["loc"]
     if kind in ("model_type", "dict_type"):
         table = ".".join(step for step in loc if isinstance(step, str))
-        return f"expected a table, [{table}]" if all(isinstance(step, str) for step in loc) else "expected a table"
+        return f"expected one table, [{table}]" if all(isinstance(step, str) for step in loc) else "expected a table"
     if kind == "list_type":
         tables = len(loc) == 1 or loc[-1] == "identities"
-        return f"expected a list of tables, [[{loc[-1]}]]" if tables else "expected a list, [ … ]"
+        name = ".".join(step for step in loc if isinstance(step, str))
+        return f"expected a list of tables, [[{name}]]" if tables else "expected a list, [ … ]"
     if kind in ("literal_error", "enum"):
         return f"expected {problem['ctx']['expected']}"
     if kind.startswith("date"):
         return "expected a date such as 2026-12-31, without quotes or a time"
     if kind == "string_too_short":
-        return f"expected a text of at least {problem['ctx']['min_length']} characters"
-    return _EXPECTED.get(kind) or str(problem["msg"].removeprefix("Value error, ").replace("Input should be", "expected"))
+        least = problem["ctx"]["min_length"]
+        return "expected a text that is not empty" if least == 1 else f"expected a text of at least {least} characters"
+    if kind in ("greater_than", "less_than_equal"):
+        return str(problem["msg"]).replace("Input should be", "expected a number")
+    own_words = str(problem["msg"]).removeprefix("Value error, ").replace("Input should be", "expected")
+    return _EXPECTED.get(kind, own_words)
 
 
 def _spell(loc: Sequence[int | str], data: Any) -> str:

@@ -154,7 +154,7 @@ def _save(name: str, table: Table[Any]) -> _SavedTable:
 def _load(name: str, saved: _SavedTable) -> Table[Any]:
     row_type = TABLES[name]
     try:
-        rows = msgspec.json.decode(saved.rows, type=list[row_type])  # type: ignore[valid-type]
+        rows: list[Any] = msgspec.json.decode(saved.rows, type=list[row_type])  # type: ignore[valid-type]
     except msgspec.MsgspecError as error:
         raise BadLandscape(f"its table {name!r} is damaged: {error}; copy it again, or collect anew") from None
     if saved.unavailable and rows:

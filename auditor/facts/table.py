@@ -132,7 +132,10 @@ class Table(Generic[R]):
         return len(self._rows)
 
     def all(self) -> Sequence[R]:
-        """Return every row. Raises NotKnown if any row may be missing: use it to say that something is absent."""
+        """Return every row. Raises NotKnown if any row may be missing: use it to say that something is absent.
+
+        In a table that was filled key by key these are the rows of the keys that were asked for, and no more.
+        """
         if self.gaps:
             raise NotKnown(*self.reasons)
         return self._rows

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from auditor.facts.cycles import search_held_off
 from auditor.facts.landscape import ClusterIdentity, Landscape
 from auditor.facts.ref import Ref
 from auditor.facts.table import NotKnown, Reason, ReasonKind, Table
@@ -67,12 +68,13 @@ def judge(
     """
     context = Context(landscape)
     results, findings = [], []
-    for check in checks:
-        on_check(check)
-        tally = _run(check, context)
-        found = [_report(joined, check, landscape) for joined in tally.findings.values()]
-        findings += found
-        results.append(_result(check, tally, len(found)))
+    with search_held_off():
+        for check in checks:
+            on_check(check)
+            tally = _run(check, context)
+            found = [_report(joined, check, landscape) for joined in tally.findings.values()]
+            findings += found
+            results.append(_result(check, tally, len(found)))
     findings.sort(key=lambda f: (f.severity.rank, f.certainty.rank, f.check, f.subject.path, f.fingerprint))
     return tuple(results), tuple(findings)
 

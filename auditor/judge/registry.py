@@ -89,7 +89,7 @@ def _modules_of_folder(folder: Path) -> Iterable[tuple[str, ModuleType]]:
         sys.modules[name] = module
         try:
             spec.loader.exec_module(module)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise BadCheck(f"{path}: {type(error).__name__}: {error}") from error
         yield _id_of(parts), module
 

@@ -86,7 +86,7 @@ def write_whole(path: Path, content: bytes) -> None:
     Raises:
         OSError: naming the path; the old file is untouched, and nothing is left beside it.
     """
-    _ensure_file(path)
+    ensure_file(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
@@ -117,8 +117,8 @@ def folder_name(cluster: str) -> str:
     return f"{plain[:_LONGEST_CHANGED] or 'cluster'}-{digest}"
 
 
-def _ensure_file(path: Path) -> None:
-    """Refuse what is no file of one's own: replacing ``/dev/null`` would break the machine."""
+def ensure_file(path: Path) -> None:
+    """Refuse a path where no file can be put: replacing ``/dev/null`` would break the machine. Raises OSError."""
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if path.exists() and not path.is_file():

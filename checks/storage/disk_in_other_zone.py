@@ -22,7 +22,7 @@ from auditor.facts.kubernetes.volumes import (
     StorageClass,
 )
 from auditor.facts.landscape import ClusterIdentity
-from auditor.facts.rules.disk_zones import admits_node, class_zones, makes_regional_disks
+from auditor.facts.rules.disk_zones import admits_node, allows_zone, class_zones, makes_regional_disks
 from auditor.facts.rules.scheduling import is_gated, lasting_refusal, matches_node
 from auditor.judge.api import (
     Check,
@@ -173,6 +173,9 @@ def _judge_waiting(
         if matches_node(pod, node):
             raise NotKnown(*reasons)
     could = sorted(zone for zone, nodes in zones.by_zone.items() if any(matches_node(pod, node) for node in nodes))
+    if zones.unplaced and not could and not here:
+        # With a node in the disk's zone it is not the zone that the Pod waits for.
+        raise NotKnown(*(reason for _, reasons in zones.unplaced for reason in reasons))
     if could or (zones.by_zone and not here):
         return no_node_in_zone(on, pod, here, could)
     return None
@@ -215,7 +218,9 @@ def _judge_volume(on: DiskVolume, users: Sequence[Pod] | None, node_instances: N
     elsewhere = sorted(
         zone
         for zone, nodes in zones.by_zone.items()
-        if zone != on.zone and any(_lets_onto(on, users, node, zone) for node in nodes)
+        if zone != on.zone
+        and allows_zone(on.volume, zone)  # spares most volumes the look at every node
+        and any(_lets_onto(on, users, node, zone) for node in nodes)
     )
     if elsewhere:
         return unpinned(on, elsewhere)

@@ -104,8 +104,11 @@ def judge(
         findings += [_locked(instance, signs) for instance in locked]
         if nailed:
             signs.read_events(events, volume_users)
-            if signs.waits or _is_attached(disk, signs):
-                findings.append(_not_portable(signs, holders, cluster.region))
+            try:
+                if signs.waits or _is_attached(disk, signs):
+                    findings.append(_not_portable(signs, holders, cluster.region))
+            except NotKnown as gap:
+                reasons += gap.reasons
         reasons += signs.reasons
     yield from findings
     if reasons:
@@ -127,7 +130,9 @@ def _locks_of(instance: Instance) -> list[str]:
 
 
 def _is_attached(disk: Disk, signs: "_Signs") -> bool:
-    return bool(disk.holders) or disk.status != "Available" or signs.attached
+    if disk.holders or signs.attached:
+        return True
+    return said(disk.status, "ecs", t("the status of disk {disk}", disk=disk.id)) != "Available"
 
 
 @dataclass

@@ -1,16 +1,20 @@
-"""The command line as a user runs it: a process of its own, against both fakes over HTTP."""
+"""The command line as a user runs it, against both fakes over HTTP."""
 
+import contextlib
+import io
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
+from auditor.cli.main import _run
 from tests.fakes.cloud import ACCESS_KEY_ID, ACCESS_KEY_SECRET, FakeCloud
 from tests.fakes.kubernetes import FakeKubernetes
 
@@ -49,8 +53,37 @@ class Place:
         self.config.write_text(text + "\n", encoding="utf-8")
 
     def run(self, *arguments: str) -> Ran:
-        """Run ``auditor`` in the folder. No secret may ever be in what it prints, nor a traceback."""
-        environment = {
+        """Run ``auditor`` in the folder, in this process. No secret may ever be in what it prints, nor a traceback."""
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            contextlib.chdir(self.folder),
+            mock.patch.dict(os.environ, self._environment(), clear=True),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            code = _run(arguments)
+        return self._ran(code, out.getvalue(), err.getvalue())
+
+    def start(self, *arguments: str, by: Sequence[str] = (), **settings: Any) -> subprocess.Popen[str]:
+        """Start ``auditor`` in the folder as a process of its own: for signals and closed streams.
+
+        ``by`` is a command that starts the one behind it.
+        """
+        return subprocess.Popen(
+            [*by, sys.executable, "-m", "auditor", *arguments],
+            cwd=self.folder,
+            env=self._environment(),
+            text=True,
+            **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **settings},
+        )
+
+    def end(self, process: subprocess.Popen[str]) -> Ran:
+        """Wait for a process, and look through what it printed as :meth:`run` does."""
+        out, err = process.communicate(timeout=120)
+        return self._ran(process.returncode, out or "", err or "")
+
+    def _environment(self) -> dict[str, str]:
+        return {
             **{key: value for key, value in os.environ.items() if not key.startswith(("ALIBABA_CLOUD", "ALIYUN"))},
             "ALIBABA_CLOUD_ACCESS_KEY_ID": ACCESS_KEY_ID,
             "ALIBABA_CLOUD_ACCESS_KEY_SECRET": ACCESS_KEY_SECRET,
@@ -58,20 +91,14 @@ class Place:
             "PYTHONPATH": str(Path(__file__).parents[2]),
             **self.environment,
         }
-        done = subprocess.run(
-            [sys.executable, "-m", "auditor", *arguments],
-            cwd=self.folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        for stream in (done.stdout, done.stderr):
+
+    def _ran(self, code: int, out: str, err: str) -> Ran:
+        for stream in (out, err):
             assert "Traceback" not in stream, stream
+            assert "fault of the auditor itself" not in stream, stream
             for secret in (*SECRETS, self.kubernetes.token):
                 assert secret not in stream
-        return Ran(done.returncode, done.stdout, done.stderr)
+        return Ran(code, out, err)
 
     def report(self, cluster: str = "shop-prod") -> dict[str, Any]:
         """Return the JSON report."""

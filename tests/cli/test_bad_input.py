@@ -1,11 +1,11 @@
 """Bad input: one clear message with file or object, what was expected and what to do; the right exit code."""
 
-import time
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from auditor.cli.main import _run
 from tests.cli.conftest import Place, Ran
 from tests.fakes.cloud.sts import StsState
 
@@ -92,12 +92,10 @@ def test_an_unknown_cluster_id(place: Place) -> None:
 
 
 def test_an_unreachable_endpoint(place: Place) -> None:
-    place.configure(alibaba='endpoint = "http://127.0.0.1:9"\ntimeout_seconds = 3')
-    started = time.monotonic()
+    place.configure(alibaba='endpoint = "http://127.0.0.1:9"\ntimeout_seconds = 1')
     ran = audit(place)
     assert ran.code == 2
     assert "127.0.0.1:9" in ran.err
-    assert time.monotonic() - started < 60
 
 
 def test_an_unreachable_api_server(place: Place) -> None:
@@ -105,7 +103,7 @@ def test_an_unreachable_api_server(place: Place) -> None:
     kubeconfig.write_text(
         kubeconfig.read_text(encoding="utf-8").replace(place.kubernetes.url, "http://127.0.0.1:9"), encoding="utf-8"
     )
-    place.configure(kubernetes='kubeconfig = "kubeconfig"\ntimeout_seconds = 3')
+    place.configure(kubernetes='kubeconfig = "kubeconfig"\ntimeout_seconds = 1')
     ran = audit(place)
     assert ran.code == 2
     assert "the Kubernetes API can't be read" in ran.err
@@ -151,12 +149,31 @@ def test_a_report_folder_that_is_a_file(place: Place) -> None:
         (["checks", "show", "storage/none"], "no check is called"),
         (["config", "check", "--config", "gone.toml"], "gone.toml"),
         (["collect"], "--output"),
+        (["collect", "--output", ""], "Is a directory"),
+        (["collect", "--output", "x", "--cluster", ""], "no cluster is called ''"),
+        (["run", "--now", "--output", ""], "--output is empty: expected a folder"),
+        (["run", "--now", "--format", ","], "no format is named: expected one or more of html"),
+        (["run", "--now", "--check", ""], "no check is called ''"),
+        (["run", "--now", "--config", ""], "expected a file in TOML"),
+        (["run", "--now", "--landscape", "."], "expected a file that `auditor collect` wrote"),
+        (["run", "--now", "--fail-on", "worst"], "Invalid value for '--fail-on': 'worst' is not one of 'critical'"),
+        (["run", "--now", "--demo", "--cluster", "x"], "the demo is a landscape of 'shop-demo'"),
+        (["checks", "--format", "json", "show", "x"], "belong behind the command"),
+        (["config", "init", "new.toml", "--name", 'x" y'], 'clusters[x" y].name: expected a name of 1 to 63 letters'),
+        (["config", "init", "new.toml", "--cluster-id", "c0123…"], "expected the ACK cluster id"),
+        (["config", "init", "new.toml", "--region", "\\1\udce6"], "new.toml: "),
+        (["config", "init", "."], "this is a folder"),
+        (["\x1b[31m"], "\\x1b[31m"),
     ],
 )
 def test_bad_usage(place: Place, arguments: list[str], said: str) -> None:
     ran = place.run(*arguments)
     assert ran.code == 3
     assert said in ran.err
+    assert "\x1b" not in ran.err
+    assert "Value error" not in ran.err
+    assert not (place.folder / "new.toml").exists()
+    assert nothing_written(place)
 
 
 def test_no_configuration_at_all_tells_how_to_start(place: Place) -> None:
@@ -190,3 +207,38 @@ def test_output_survives_a_failed_run(place: Place) -> None:
     place.configure(kubernetes='kubeconfig = "gone"')
     assert audit(place).code == 3
     assert Path(place.folder / "reports" / "shop-prod" / "report.json").read_bytes() == before
+
+
+def test_what_fails_unforeseen_is_named_without_its_words(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_arguments: object) -> None:
+        raise ValueError(f"Invalid header value b'Bearer {place.kubernetes.token}'")
+
+    monkeypatch.setattr("auditor.agent.audit.collect_live", fail)
+    monkeypatch.chdir(place.folder)
+    assert _run(["run", "--now", "--format", "json"]) == 3
+    said = capsys.readouterr().err
+    assert "this is a fault of the auditor itself: ValueError in cli/interruptible.py, line " in said
+    assert place.kubernetes.token not in said
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("raise SystemExit(0)", "SystemExit"),
+        ("1 / 0", "ZeroDivisionError"),
+        ("def (", "SyntaxError"),
+        ("x = 1", "expected `check = Check(…)`"),
+    ],
+)
+def test_a_check_of_ones_own_that_is_none(place: Place, content: str, said: str) -> None:
+    (place.folder / "own" / "area").mkdir(parents=True)
+    (place.folder / "own" / "area" / "odd.py").write_text(content, encoding="utf-8")
+    with place.config.open("a", encoding="utf-8") as file:
+        file.write('[checks]\nfolders = ["own"]\n')
+    ran = audit(place)
+    assert ran.code == 3
+    assert "own/area/odd.py: " in ran.err
+    assert said in ran.err
+    assert nothing_written(place)

@@ -57,7 +57,7 @@ def test_config_check(place: Place) -> None:
     (place.folder / "kubeconfig").unlink()
     ran = place.run("config", "check")
     assert ran.code == 3
-    assert "kubeconfig: there is no such file" in ran.err
+    assert "the kubeconfig kubeconfig does not exist" in ran.err
 
 
 def test_the_printed_permissions_are_those_that_are_used(place: Place) -> None:

@@ -10,6 +10,7 @@ from auditor.config.base import BadConfig, Secret
 from auditor.config.load import _table_in, load, parse
 from auditor.config.settings import Settings
 from auditor.config.verify import problems
+from auditor.report.write import folder_name
 
 CLUSTER = """
 [[clusters]]
@@ -127,7 +128,25 @@ def test_plain_http_elsewhere_needs_a_word() -> None:
     assert right(table + "allow_plain_http = true").clusters[0].alibaba.allow_plain_http
 
 
-@pytest.mark.parametrize("url", ["ecs.example", "ftp://x", "https://user:pa55@x.example"])
+@pytest.mark.parametrize("url", ["http://EXAMPLE.com", "HTTP://example.com", "http://localhost.example.com"])
+def test_no_spelling_of_plain_http_slips_through(url: str) -> None:
+    assert "is not encrypted" in wrong(f"{CLUSTER}[clusters.alibaba]\nendpoint='{url}'")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ecs.example",
+        "ftp://x",
+        "https://user:pa55@x.example",
+        "https://pa55@",
+        "https://x:99999",
+        "https://[::1",
+        "https://a b",
+        "https://x.example/?key=pa55",
+        "https://x.example#pa55",
+    ],
+)
 def test_what_is_no_base_url_is_refused(url: str) -> None:
     said = wrong(f"{CLUSTER}[clusters.alibaba]\nendpoints = {{ ecs = '{url}' }}")
     assert "clusters[shop-prod].alibaba.endpoints.ecs" in said
@@ -164,7 +183,7 @@ def test_a_secret_is_read_when_used_and_never_shown(monkeypatch: pytest.MonkeyPa
         + f"access_key_secret_file = '{tmp_path}/key' }}"
     )
     credentials = settings.clusters[0].alibaba.credentials
-    assert problems(settings) == [
+    assert problems(settings, lambda _pattern: True) == [
         (
             "clusters[shop-prod].alibaba.credentials.access_key_id: the environment variable TEST_KEY_ID is not set; "
             "it is to hold a secret"
@@ -185,11 +204,115 @@ def test_relative_paths_start_at_the_file() -> None:
     )
     assert settings.clusters[0].kubernetes.kubeconfig == Path("/etc/auditor/kube/config")
     assert settings.report.directory == Path("/etc/auditor/reports")
+    text = "[report]\ndirectory = 'out'\n[checks]\nfolders = ['own']\n[ledger]\nurl_file = 'secret'\n"
+    settings = parse((text + CLUSTER).encode(), Path("/etc/auditor/auditor.toml"))
+    assert settings.report.directory == Path("/etc/auditor/out")
+    assert settings.checks.folders == [Path("/etc/auditor/own")]
+    assert repr(settings.ledger.url) == "Secret(file=/etc/auditor/secret)"
 
 
-@pytest.mark.parametrize("name", ["", "../up", "a/b", ".hidden", "a b", "x" * 64])
+@pytest.mark.parametrize("name", ["", "../up", "a/b", ".hidden", "a b", "x" * 64, "end.", "end-", "two\\nlines"])
 def test_a_cluster_name_is_a_folder_name(name: str) -> None:
     assert "clusters[" in wrong(CLUSTER.replace("shop-prod", name))
+
+
+@pytest.mark.parametrize("name", ["a", "商城-生产", "shop.prod_2", "x" * 63])
+def test_a_cluster_name_is_its_own_folder(name: str) -> None:
+    assert folder_name(right(CLUSTER.replace("shop-prod", name)).clusters[0].name) == name
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("report = 'x'", "report: expected one table, [report]"),
+        ("[[report]]", "report: expected one table, [report]"),
+        ("[clusters]\nname = 'a'", "clusters: expected a list of tables, [[clusters]]"),
+        ("clusters = ['a']", "clusters[0]: expected a table"),
+        ("[report]\nformats = 'html'", "report.formats: expected a list, [ … ]"),
+        ("[report]\nformats = []", "report.formats: expected at least one member"),
+        ("[report]\nformats = [1]", "report.formats[0]: expected a text in quotes"),
+        ("[report]\ndirectory = 1", "report.directory: expected a path in quotes"),
+        ("[report]\ndirectory = ''", "report.directory: expected a path that is not empty"),
+        ('[report]\ndirectory = "\\u0000"', "report.directory: expected a path that is not empty"),
+        ("[report]\ndirectory = '~nobody-here/x'", "report.directory: no home folder is known for ~nobody-here"),
+        ("[ledger]\nurl = 1", "ledger.url: expected a text in quotes"),
+        ("[ledger]\nurl = ''", "ledger.url: expected a secret, found an empty text"),
+        (CLUSTER + "kubernetes = 1", "clusters[shop-prod].kubernetes: expected a table"),
+        (
+            CLUSTER + "identities = {}",
+            "clusters[shop-prod].identities: expected a list of tables, [[clusters.identities]]",
+        ),
+        (CLUSTER + "kubernetes = { in_cluster = 1 }", "kubernetes.in_cluster: expected true or false"),
+        (CLUSTER + "kubernetes = { timeout_seconds = '12' }", "timeout_seconds: expected a number"),
+        (CLUSTER + "kubernetes = { timeout_seconds = true }", "timeout_seconds: expected a number"),
+        (CLUSTER + "kubernetes = { timeout_seconds = 0 }", "timeout_seconds: expected a number greater than 0"),
+        (CLUSTER + "kubernetes = { timeout_seconds = nan }", "timeout_seconds: expected a finite number"),
+        (CLUSTER.replace("cn-hangzhou", "Hangzhou"), "region: expected a region id such as cn-hangzhou"),
+        (CLUSTER.replace("c1cef", "C1…"), "cluster_id: expected the ACK cluster id"),
+        ("[[suppressions]]\ncheck='x'\nreason=' ab '\nowner='me'\nexpires=2026-12-31", "reason: expected a text of at"),
+        (
+            "[[suppressions]]\ncheck=''\nreason='why'\nowner='me'\nexpires=2026-12-31",
+            "check: expected a text that is not",
+        ),
+        ("[[suppressions]]\ncheck='x'\nreason='why'\nowner='me'\nexpires='soon'", "expires: expected a date such as"),
+        ("x = " + "[" * 100_000, "too deeply nested"),
+        ("x = 1" + "0" * 5000, "a number too large"),
+    ],
+)
+def test_a_wrong_value_is_told_what_was_expected(text: str, said: str) -> None:
+    assert said in wrong(text)
+
+
+def test_files_of_windows_editors_load() -> None:
+    text = "\ufeff" + CLUSTER.replace("\n", "\r\n")
+    assert right(text).clusters[0].name == "shop-prod"
+
+
+@pytest.mark.parametrize("endless", ["/dev/zero"])
+def test_an_endless_file_is_not_read_to_its_end(endless: str) -> None:
+    with pytest.raises(BadConfig, match="it has more than"):
+        load(Path(endless))
+    with pytest.raises(BadConfig, match="it has more than"):
+        Secret(file=Path(endless)).reveal()
+
+
+def test_a_secret_in_the_wrong_key_is_not_shown(tmp_path: Path) -> None:
+    key = "{ kind = 'access_key', access_key_id_env = 'LTAI5hunter2', access_key_secret_env = 'hunter2hunter2' }"
+    settings = right(f"{CLUSTER}[clusters.alibaba]\ncredentials = {key}")
+    said = problems(settings, lambda _pattern: True)
+    assert len(said) == 2
+    assert "hunter2" not in str(said)
+    assert "hunter2" not in wrong(f"{CLUSTER}[clusters.alibaba]\ncredentials = 'hunter2'")
+
+
+@pytest.mark.parametrize(("content", "said"), [(b"", "it is empty"), (b"\xff", "no UTF-8 text")])
+def test_a_file_without_a_secret(tmp_path: Path, content: bytes, said: str) -> None:
+    (tmp_path / "key").write_bytes(content)
+    with pytest.raises(BadConfig, match=said):
+        Secret(file=tmp_path / "key").reveal()
+
+
+def test_the_source_of_a_role_may_be_a_kind_alone() -> None:
+    table = "credentials = { kind = 'ram_role', role_arn = 'acs:ram::1:role/a', source = 'default' }"
+    source = right(f"{CLUSTER}[clusters.alibaba]\n{table}").clusters[0].alibaba.credentials.source
+    assert source
+    assert source.kind == "default"
+
+
+def test_what_a_schedule_or_suppression_names_has_to_exist() -> None:
+    settings = right(
+        CLUSTER
+        + "[checks]\nfolders = ['gone']\n"
+        + "[[schedules]]\nname='w'\ncron='0 8 * * mon'\n"
+        + "clusters=['shop-prod', 'shop-*', 'gone']\nchecks=['*', 'none/*']\n"
+        + "[[suppressions]]\ncheck='none/such'\nreason='why'\nowner='me'\nexpires=2026-12-31\n"
+    )
+    assert problems(settings, lambda pattern: not pattern.startswith("none")) == [
+        "checks.folders: gone: there is no such folder",
+        "schedules[w].clusters: no cluster is called 'gone'",
+        "schedules[w].checks: no check is called 'none/*' (`auditor checks` lists them all)",
+        "suppressions[0].check: no check is called 'none/such' (`auditor checks` lists them all)",
+    ]
 
 
 @given(st.binary(max_size=200))

@@ -79,13 +79,12 @@ def _cluster(fields: Fields) -> Cluster:
 
 
 def _embedded(fields: Fields, name: str) -> Fields:
-    """Return an object that is written as a JSON text. What is no such text says nothing: old clusters differ."""
+    """Return an object that is written as a JSON text; an empty one where there is no text, as in old clusters."""
     text = fields.text(name)
     try:
-        data = msgspec.json.decode(text) if text else {}
+        return Fields(msgspec.json.decode(text) if text else {}, name)
     except msgspec.DecodeError:
-        data = {}
-    return Fields(data if isinstance(data, dict) else {})
+        raise BadField(name) from None
 
 
 def _texts_of(fields: Fields) -> dict[str, str]:

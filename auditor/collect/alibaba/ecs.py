@@ -38,7 +38,7 @@ def vpc_ids(instances: Table[Instance]) -> list[str]:
 def vpc_not_said(table: str, instances: Table[Instance], source: str) -> Table[NetworkInterface]:
     """Return the table of what is listed by VPC, for instances that name none."""
     if not instances.known_rows():
-        return nothing_asked(table)
+        return Table.unavailable(table, *instances.reasons) if instances.gaps else nothing_asked(table)
     text = t("no answer said in which VPC the nodes' instances are")
     return Table.unavailable(table, Reason(source, ReasonKind.MALFORMED, text))
 
@@ -81,7 +81,7 @@ def collect_instance_roles(client: CloudClient, nodes: Table[Node]) -> Table[Ins
         lambda ids: Request("ecs", "DescribeInstanceRamRole", {"InstanceIds": ids_text(ids)}),
         ("InstanceRamRoleSets", "InstanceRamRoleSet"),
         Numbered(50),
-        lambda fields: InstanceRole(fields.required("InstanceId"), fields.word("RamRoleName")),
+        lambda fields: InstanceRole(fields.required("InstanceId"), fields.given("RamRoleName")),
         lambda fields: fields.required("InstanceId"),
         absent=lambda instance_id: InstanceRole(instance_id, ""),
     )
@@ -145,7 +145,7 @@ def _instance(fields: Fields) -> Instance:
 
 def _lock_reasons(fields: Fields, inner: str) -> list[str] | None:
     locks = fields.records("OperationLocks", inner)
-    return None if locks is None else [lock.word("LockReason") for lock in locks]
+    return None if locks is None else [lock.given("LockReason") for lock in locks]
 
 
 def _disk(fields: Fields) -> Disk:

@@ -47,6 +47,13 @@ class Fields:
             raise BadField(name)
         return value
 
+    def given(self, name: str) -> str:
+        """Return a text that must be there, though it may be empty: left out, it does not mean that it is."""
+        value = self.text(name)
+        if value is None:
+            raise BadField(name)
+        return value
+
     def integer(self, name: str) -> int | None:
         """Return a whole number, which some answers write as a text; None if it was not given."""
         value = self._data.get(name)

@@ -79,7 +79,7 @@ def _file_system(fields: Fields) -> FileSystem:
 
 def _mount_target(fields: Fields) -> MountTarget:
     return MountTarget(
-        domain=fields.word("MountTargetDomain"),
+        domain=fields.given("MountTargetDomain"),
         status=fields.known("Status"),
         # DescribeMountTargets calls the same field AccessGroup.
         access_group=fields.known("AccessGroupName") or fields.known("AccessGroup"),

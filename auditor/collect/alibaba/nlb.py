@@ -29,7 +29,7 @@ def collect_network_load_balancers(client: CloudClient, services: Table[Service]
         lambda fields: NetworkLoadBalancer(
             id=fields.required("LoadBalancerId"),
             name=fields.word("LoadBalancerName"),
-            dns_name=fields.word("DNSName"),
+            dns_name=fields.given("DNSName"),
             status=fields.known("LoadBalancerStatus"),
             vpc_id=fields.word("VpcId"),
             security_group_ids=fields.texts("SecurityGroupIds", "SecurityGroupId") or [],
@@ -52,7 +52,7 @@ def collect_nlb_server_groups(client: CloudClient, services: Table[Service]) -> 
         Tokened(100),
         lambda fields: NlbServerGroup(
             id=fields.required("ServerGroupId"),
-            name=fields.word("ServerGroupName"),
+            name=fields.given("ServerGroupName"),
             type=fields.word("ServerGroupType"),
             scheduler=fields.known("Scheduler"),
             server_count=fields.integer("ServerCount"),

@@ -19,8 +19,8 @@ T = TypeVar("T")
 class Limits:
     """How many calls to one product are under way at once, and how many of one operation are started.
 
-    The products' rate quotas are per operation, region and account: of ECS 1,000 reads a minute, of CLB 3,000, of
-    NLB 20 a second (the pages "API rate quota" of each). A full bucket and its refill make 700 in the first
+    The products' rate quotas are per operation, region and account: 1,000 reads a minute of ECS, 3,000 of CLB, 20 a
+    second of NLB (the page on API rate quotas of each). A full bucket and its refill make 700 calls in the first
     minute: that leaves room for the cluster's own components, which share the quota.
     """
 
@@ -29,8 +29,8 @@ class Limits:
     burst: int = 100
 
 
-BY_PRODUCT = types.MappingProxyType({"nlb": Limits(burst=10)})
-"""The limits of products whose quota is by the second."""
+BY_PRODUCT = types.MappingProxyType({"nlb": Limits(burst=10), "slb": Limits(per_second=25, burst=300)})
+"""The limits of products with other quotas; each load balancer of CLB takes calls of its own."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from auditor.collect.alibaba.balancer_scope import may_use_nlb
 from auditor.collect.alibaba.client import CloudClient
-from auditor.collect.alibaba.fields import Fields
+from auditor.collect.alibaba.fields import BadField, Fields
 from auditor.collect.alibaba.filling import from_list, nothing_asked
 from auditor.collect.alibaba.paging import Tokened
 from auditor.collect.alibaba.sdk import Request
@@ -48,6 +48,8 @@ def _collect(client: CloudClient, table: str, product: str) -> Table[Quota]:
 def _parser(product: str, region: str) -> Callable[[Fields], Quota | None]:
     def parse(fields: Fields) -> Quota | None:
         dimensions = dict(fields.child("Dimensions").pairs())
+        if not all(isinstance(value, str) for value in dimensions.values()):
+            raise BadField("Dimensions")
         # A quota with further dimensions is that of a single object; one of another region was not asked for.
         if set(dimensions) - {_REGION} or dimensions.get(_REGION, region) != region:
             return None
@@ -56,7 +58,7 @@ def _parser(product: str, region: str) -> Callable[[Fields], Quota | None]:
             product=product,
             code=fields.required("QuotaActionCode"),
             name=fields.word("QuotaName"),
-            region=str(dimensions.get(_REGION, "")),
+            region=dimensions.get(_REGION, ""),
             limit=_unless_negative(limit),
             usage=_unless_negative(usage) if fields.flag("Consumable") else None,
         )

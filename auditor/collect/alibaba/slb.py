@@ -116,7 +116,7 @@ def _load_balancer(fields: Fields) -> LoadBalancer:
     return LoadBalancer(
         id=fields.required("LoadBalancerId"),
         name=fields.word("LoadBalancerName"),
-        address=fields.word("Address"),
+        address=fields.given("Address"),
         address_type=fields.known("AddressType"),
         status=fields.known("LoadBalancerStatus"),
         spec=fields.word("LoadBalancerSpec"),
@@ -127,7 +127,7 @@ def _load_balancer(fields: Fields) -> LoadBalancer:
 
 
 def _listener_key(fields: Fields) -> str:
-    port = fields.integer("ListenerPort")
+    port = fields.required_integer("ListenerPort")
     return f"{fields.required('LoadBalancerId')}/{port}/{fields.required('ListenerProtocol').lower()}"
 
 

@@ -1,8 +1,6 @@
 """Reading lists: page by page, straight from bytes into rows, with a gap for whatever was not read."""
 
-import gc
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Generic, TypeVar
@@ -12,6 +10,7 @@ import msgspec
 from auditor.collect.kubernetes.client import JSON, KubernetesClient
 from auditor.collect.kubernetes.failures import CallFailed, reason
 from auditor.collect.kubernetes.sharing import Sharing
+from auditor.facts.cycles import search_held_off
 from auditor.facts.kubernetes.meta import AnnotatedObject, KubernetesObject
 from auditor.facts.table import Gap, Reason, ReasonKind, Table
 from auditor.facts.text import Text, t
@@ -230,7 +229,7 @@ class _Progress:
 def _decode(body: bytes, listing: Listing, row_type: type[R], page: Page[R]) -> tuple[Page[R], _ListMeta, int]:
     """Return the page with its rows, and the number of items that it had."""
     try:
-        with _without_gc():
+        with search_held_off():
             answer = _answer_decoder(row_type).decode(body)
     except msgspec.ValidationError:
         return _decode_one_by_one(body, listing, row_type, page)
@@ -241,21 +240,6 @@ def _decode(body: bytes, listing: Listing, row_type: type[R], page: Page[R]) -> 
     page.rows = answer.items
     _trim(page.rows, row_type)
     return page, answer.metadata, len(answer.items)
-
-
-@contextmanager
-def _without_gc() -> Iterator[None]:
-    """Hold off the search for cycles: rows have none, and it would take longer than the decoding itself.
-
-    Two threads may do so at once: whoever saw it switched on switches it on again.
-    """
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _decode_one_by_one(

@@ -142,8 +142,8 @@ class ApiServerCallers:
         return callers
 
     def _managed_interfaces(self, row: Cluster) -> list[NetworkInterface]:
-        if self._interfaces.is_unavailable:
-            return []
+        if self._interfaces.gaps:
+            return []  # another of them may be among the missing ones, and refused: the ranges hold them all
         return [
             interface
             for interface in self._interfaces.known_rows()

@@ -41,7 +41,10 @@ class AnnotatedMeta(Meta, frozen=True):
 
 
 class KubernetesObject(msgspec.Struct, rename="camel", frozen=True):
-    """Base of all rows: the metadata, the key and the reference."""
+    """Base of all rows: the metadata, the key and the reference.
+
+    A part that every API server sends has no default in the rows: without it an item is malformed, and not empty.
+    """
 
     KIND: ClassVar[str] = ""
 

@@ -218,7 +218,7 @@ class Pod(KubernetesObject, frozen=True):
     KIND: ClassVar[str] = "Pod"
 
     metadata: Meta
-    spec: PodSpec = PodSpec()
+    spec: PodSpec
     status: PodStatus = PodStatus()
 
     @property

@@ -79,7 +79,7 @@ class Service(AnnotatedObject, frozen=True):
     KIND: ClassVar[str] = "Service"
 
     metadata: AnnotatedMeta
-    spec: ServiceSpec = ServiceSpec()
+    spec: ServiceSpec
     status: ServiceStatus = ServiceStatus()
 
     @property

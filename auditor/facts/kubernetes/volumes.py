@@ -86,7 +86,7 @@ class PersistentVolume(AnnotatedObject, frozen=True):
     KIND: ClassVar[str] = "PersistentVolume"
 
     metadata: AnnotatedMeta
-    spec: VolumeSpec = VolumeSpec()
+    spec: VolumeSpec
     status: VolumeStatus = VolumeStatus()
 
     @property
@@ -171,7 +171,7 @@ class PersistentVolumeClaim(AnnotatedObject, frozen=True):
     KIND: ClassVar[str] = "PersistentVolumeClaim"
 
     metadata: AnnotatedMeta
-    spec: ClaimSpec = ClaimSpec()
+    spec: ClaimSpec
     status: ClaimStatus = ClaimStatus()
 
 
@@ -194,7 +194,7 @@ class StorageClass(AnnotatedObject, frozen=True):
     KIND: ClassVar[str] = "StorageClass"
 
     metadata: AnnotatedMeta
-    provisioner: str = ""
+    provisioner: str
     parameters: dict[str, str] | None = None
     volume_binding_mode: str = "Immediate"
     allowed_topologies: list[TopologyTerm] | None = None
@@ -235,7 +235,7 @@ class VolumeAttachment(KubernetesObject, frozen=True):
     KIND: ClassVar[str] = "VolumeAttachment"
 
     metadata: Meta
-    spec: VolumeAttachmentSpec = VolumeAttachmentSpec()
+    spec: VolumeAttachmentSpec
     status: VolumeAttachmentStatus = VolumeAttachmentStatus()
 
     @property

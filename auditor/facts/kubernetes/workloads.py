@@ -106,7 +106,7 @@ class Workload(KubernetesObject, frozen=True):
     """Base of Deployments, StatefulSets and ReplicaSets."""
 
     metadata: Meta
-    spec: WorkloadSpec = WorkloadSpec()
+    spec: WorkloadSpec
     status: WorkloadStatus = WorkloadStatus()
 
     @property
@@ -151,5 +151,5 @@ class DaemonSet(KubernetesObject, frozen=True):
     KIND: ClassVar[str] = "DaemonSet"
 
     metadata: Meta
-    spec: WorkloadSpec = WorkloadSpec()
+    spec: WorkloadSpec
     status: DaemonSetStatus = DaemonSetStatus()

@@ -53,6 +53,13 @@ class TestKnockOuts:
         apart = group("sg-1", *SHUT.rules, inner="Drop")
         the_finding(kit.without(landscape(apart), "network_interfaces"))
 
+    def test_one_of_the_interfaces_that_the_api_server_calls_from(self) -> None:
+        narrow = group("sg-1", rule("Accept", peer_cidr="192.168.0.5/32"), rule("Accept", peer_cidr="192.168.1.5/32"))
+        for rules in (narrow, group("sg-1", *narrow.rules[:1])):
+            base = landscape(rules, endpoints=["10.9.0.1"])
+            for interface in ("eni-0", "eni-1"):
+                kit.is_not_evaluated(CHECK, kit.without_rows(base, "network_interfaces", interface))
+
     def test_a_group_that_refuses_does_so_though_the_acl_is_unknown(self) -> None:
         for table in ("vswitches", "network_acls"):
             base = landscape(SHUT, vswitches=[vswitch("h", 0), vswitch("i", 1), vswitch("k", 2, "nacl-1")])

@@ -430,6 +430,11 @@ class TestGaps:
         assert [finding.evidence["node"] for finding in findings] == ["nk"]
         assert len(result.reasons) == 1
 
+    def test_a_node_that_may_be_in_the_zone_but_takes_nobody_leaves_open_what_the_pod_waits_for(self) -> None:
+        landscape = base(pods=[waiting({"class": "compute"})])
+        kit.stays_quiet(CHECK, landscape)
+        kit.is_not_evaluated(CHECK, kit.without_rows(landscape, "instances", "i-nh"))
+
     def test_without_pods_a_contradiction_is_still_one_and_a_risk_is_not_guessed(self) -> None:
         landscape = kit.without(base(persistent_volumes=[dynamic("pv-1", "d-1", "data/db", "k")]), "pods")
         assert [f.certainty for f in kit.run(CHECK, landscape)[1]] == [Certainty.CONFIRMED]

@@ -8,7 +8,7 @@ import pytest
 from auditor.facts.kubernetes.events import Event
 from auditor.facts.kubernetes.volumes import VolumeAttachment
 from auditor.facts.landscape import Landscape
-from auditor.facts.table import Table
+from auditor.facts.table import ReasonKind, Table
 from auditor.judge.api import Certainty, Severity
 from auditor.judge.outcome import ReportedFinding, Status
 from tests.checks import kit, make
@@ -90,6 +90,14 @@ def test_the_attachment_tells_that_it_is_attached_where_the_disk_does_not() -> N
     disk = NOT_PORTABLE | {"attached_to": [], "status": "Available"}
     assert grade(base(disk)) == AT_RISK
     kit.stays_quiet(CHECK, base(disk, volume_attachments=[]))
+
+
+def test_a_disk_that_does_not_say_whether_it_is_attached_is_not_taken_for_attached() -> None:
+    disk = NOT_PORTABLE | {"attached_to": [], "status": None}
+    result, findings = kit.run(CHECK, base(disk, volume_attachments=[], pods=[]))
+    assert not findings
+    assert [reason.kind for reason in result.reasons] == [ReasonKind.MALFORMED]
+    assert grade(base(disk)) == AT_RISK
 
 
 @pytest.mark.parametrize(

@@ -181,6 +181,17 @@ def test_the_rate_is_held_when_the_bucket_is_empty(monkeypatch: pytest.MonkeyPat
     assert waits == pytest.approx([0, 0, 0.1, 0.2])
 
 
+def test_each_operation_has_a_rate_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr("auditor.collect.alibaba.pacing.time.sleep", waits.append)
+    monkeypatch.setattr("auditor.collect.alibaba.pacing.time.monotonic", lambda: 100.0)
+    limiter = Limiter(Limits(concurrent=1, per_second=10, burst=1))
+    for operation in ("DescribeDisks", "DescribeInstances", "DescribeDisks"):
+        with limiter.admitted(operation):
+            pass
+    assert waits == pytest.approx([0, 0, 0.1])
+
+
 def test_the_clock_of_a_source_runs_only_while_it_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
     monkeypatch.setattr("auditor.collect.alibaba.pacing.time.monotonic", lambda: now[0])

@@ -92,6 +92,26 @@ def test_an_unknown_cluster_is_named_with_the_key_to_check(cloud: FakeCloud) -> 
     assert "cluster_id" in str(failed)
 
 
+@pytest.mark.parametrize(
+    ("code", "is_absent"),
+    [
+        ("InvalidLoadBalancerId.NotFound", True),
+        ("EntityNotExist.Role", True),
+        ("ResourceNotFound.serverGroup", True),
+        ("InvalidAction.NotFound", False),
+        ("InvalidApi.NotFound", False),
+        ("InvalidVersion.NotFound", False),
+        ("InvalidProduct.NotFound", False),
+        ("InvalidRegionId.NotFound", False),
+        ("UnsupportedEndpoint.NotFound", False),
+    ],
+)
+def test_only_a_missing_object_is_absent_and_not_a_missing_operation(
+    cloud: FakeCloud, code: str, is_absent: bool
+) -> None:
+    assert failure_with(cloud, code, status=404).is_absent is is_absent
+
+
 def test_success_false_is_an_error_though_http_says_200(cloud: FakeCloud) -> None:
     cloud.fail("ecs:DescribeDisks", 200, {"Success": False, "Code": "400", "Message": "bad dimensions"})
     with client_of(cloud) as client:

@@ -194,7 +194,7 @@ def test_a_policy_without_a_document_says_so(cloud: FakeCloud) -> None:
 
 
 def test_texts_that_hold_json_are_read_with_care(cloud: FakeCloud) -> None:
-    cloud.mutate("cs:DescribeClusterDetail", lambda answer: answer.update(meta_data="{not json", master_url="plain"))
+    cloud.mutate("cs:DescribeClusterDetail", lambda answer: answer.update(meta_data="", master_url=None))
     with client_of(cloud) as client:
         cluster = fill_one(client, "clusters").all()[0]
         assert (cluster.component_versions, cluster.api_endpoints, cluster.network) == ({}, {}, None)
@@ -204,13 +204,88 @@ def test_texts_that_hold_json_are_read_with_care(cloud: FakeCloud) -> None:
     assert not {"Kubernetes", "Next", "Runtime"}.intersection(versions)
 
 
-@pytest.mark.parametrize("value", [5, ["x"], {"a": 1}])
-def test_meta_data_of_another_type_spoils_the_cluster(cloud: FakeCloud, value: Any) -> None:
-    cloud.mutate("cs:DescribeClusterDetail", lambda answer: answer.update(meta_data=value))
+@pytest.mark.parametrize("name", ["meta_data", "master_url"])
+@pytest.mark.parametrize("value", [5, ["x"], {"a": 1}, "{not json", "plain", '["x"]', '{"cut": '])
+def test_a_text_that_holds_no_json_object_spoils_the_cluster(cloud: FakeCloud, name: str, value: Any) -> None:
+    cloud.mutate("cs:DescribeClusterDetail", lambda answer: answer.update({name: value}))
     with client_of(cloud) as client:
         clusters = fill_one(client, "clusters")
-    with pytest.raises(NotKnown, match="meta_data"):
+    with pytest.raises(NotKnown, match=name):
         clusters.get(CLUSTER_ID)
+
+
+@pytest.mark.parametrize(
+    ("action", "table", "path", "name"),
+    [
+        ("slb:DescribeLoadBalancers", "load_balancers", ("LoadBalancers", "LoadBalancer"), "Address"),
+        ("slb:DescribeLoadBalancerListeners", "listeners", ("Listeners",), "ListenerPort"),
+        ("ecs:DescribeInstanceRamRole", "instance_roles", ("InstanceRamRoleSets", "InstanceRamRoleSet"), "RamRoleName"),
+    ],
+)
+def test_what_tells_rows_apart_is_not_taken_for_empty_when_it_is_left_out(
+    cloud: FakeCloud, action: str, table: str, path: tuple[str, ...], name: str
+) -> None:
+    def strip(answer: Any) -> None:
+        for key in path:
+            answer = answer[key]
+        del answer[0][name]
+
+    with client_of(cloud) as client:
+        whole = fill_one(client, table).all()
+        cloud.mutate(action, strip)
+        part = fill_one(client, table)
+    assert len(part.known_rows()) == len(whole) - 1
+    lost = next(row for row in whole if row.key not in {known.key for known in part.known_rows()})
+    with pytest.raises(NotKnown, match=name):
+        part.get(lost.key)
+
+
+@pytest.mark.parametrize(
+    ("action", "table", "strip"),
+    [
+        (
+            "nas:DescribeFileSystems",
+            "file_systems",
+            lambda answer: [
+                target.pop("MountTargetDomain")
+                for system in answer["FileSystems"]["FileSystem"]
+                for target in system["MountTargets"]["MountTarget"]
+            ],
+        ),
+        (
+            "ecs:DescribeInstances",
+            "instances",
+            lambda answer: [
+                instance.update(OperationLocks={"LockReason": [{"LockMsg": "unpaid"}]})
+                for instance in answer["Instances"]["Instance"]
+            ],
+        ),
+    ],
+)
+def test_a_part_that_does_not_say_which_it_is_spoils_its_row(
+    cloud: FakeCloud, action: str, table: str, strip: Any
+) -> None:
+    with client_of(cloud) as client:
+        keys = [row.key for row in fill_one(client, table).all()]
+        cloud.mutate(action, lambda answer: strip(answer) and None)
+        part = fill_one(client, table)
+    for key in keys:
+        with pytest.raises(NotKnown):
+            part.get(key)
+
+
+def test_instances_that_can_not_be_read_leave_the_lists_of_their_vpc_unknown(cloud: FakeCloud) -> None:
+    def spoil_the_first_and_lose_the_others(answer: Any) -> None:
+        instances = answer["Instances"]["Instance"]
+        del instances[1:]
+        instances[0]["Status"] = 7
+        answer["TotalCount"] = 1
+
+    cloud.mutate("ecs:DescribeInstances", spoil_the_first_and_lose_the_others)
+    with client_of(cloud) as client:
+        vswitches = fill_one(client, "vswitches")
+    assert vswitches.state is State.UNAVAILABLE
+    assert vswitches.reasons[0].source == "ecs"
 
 
 def test_quotas_of_other_regions_and_of_single_objects_are_left_out(cloud: FakeCloud) -> None:
@@ -230,6 +305,17 @@ def test_quotas_of_other_regions_and_of_single_objects_are_left_out(cloud: FakeC
     assert len(quotas) == 7
     assert {row.region for row in quotas.all()} <= {"cn-hangzhou", ""}
     assert (quotas.all()[0].limit, quotas.all()[0].usage) == (None, None)
+
+
+@pytest.mark.parametrize("dimensions", [{"regionId": 7}, {"unexpected": {"x": 1}}, "cn-hangzhou", []])
+def test_a_quota_whose_dimensions_can_not_be_read_is_unknown(cloud: FakeCloud, dimensions: Any) -> None:
+    with client_of(cloud) as client:
+        key = fill_one(client, "slb_quotas").all()[0].key
+        cloud.mutate("quotas:ListProductQuotas", lambda answer: answer["Quotas"][0].update(Dimensions=dimensions))
+        quotas = fill_one(client, "slb_quotas")
+    assert len(quotas.known_rows()) == 6
+    with pytest.raises(NotKnown, match="Dimensions"):
+        quotas.get(key)
 
 
 def test_instances_that_name_no_vpc_leave_its_lists_unknown(cloud: FakeCloud) -> None:

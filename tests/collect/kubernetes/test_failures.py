@@ -165,6 +165,31 @@ def test_a_bad_item_without_a_name_may_hide_any(
         pods.get("data/no-such-pod")
 
 
+@pytest.mark.parametrize(
+    ("table", "part"),
+    [
+        ("pods", "spec"),
+        ("services", "spec"),
+        ("persistent_volumes", "spec"),
+        ("persistent_volume_claims", "spec"),
+        ("volume_attachments", "spec"),
+        ("deployments", "spec"),
+        ("daemonsets", "spec"),
+        ("storage_classes", "provisioner"),
+    ],
+)
+def test_an_item_without_what_every_server_sends_is_not_taken_for_an_empty_one(
+    cluster: FakeKubernetes, client: KubernetesClient, table: str, part: str
+) -> None:
+    whole = collect(client, table)
+    cluster.fail("/*", Fault(rewrite=lambda document: document["items"][0].pop(part) and None))
+    partial = collect(client, table)
+    assert only_reason(partial).kind is ReasonKind.MALFORMED
+    (lost,) = {row.key for row in whole.all()} - {row.key for row in partial.known_rows()}
+    with pytest.raises(NotKnown, match=part):
+        partial.get(lost)
+
+
 def test_items_that_are_all_bad_do_not_flood_the_reasons(cluster: FakeKubernetes, client: KubernetesClient) -> None:
     def break_all(document: dict[str, Any]) -> None:
         for item in document["items"]:
