@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from zlib import crc32
 
 import requests
 
@@ -19,6 +20,8 @@ OnCloud = Callable[[FakeCloud, str], object]
 OnKubernetes = Callable[[FakeKubernetes, str], object]
 
 HTML = "<html><body>Please sign in.</body></html>"
+_OF_ALL = ("AccessKeyId", "RegionId", "ClusterId", "VpcId")
+"""Parameters that are the same in every call."""
 MORE = 5
 """How many items are announced beyond those that come."""
 
@@ -195,6 +198,16 @@ def _list_token_repeats(kubernetes: FakeKubernetes, permission: str) -> None:
         kubernetes.fail(paths_of(permission), Fault(200, json.dumps({**document, "items": items}).encode()))
 
 
+def _fails_for_some(cloud: FakeCloud, action: str) -> None:
+    """Let an action that is called object by object fail for about half of the objects."""
+
+    def is_hit(params: Mapping[str, str]) -> bool:
+        named = {key: value for key, value in params.items() if key.endswith(("Id", "Name")) and key not in _OF_ALL}
+        return bool(named) and crc32(repr(sorted(named.items())).encode()) % 2 == 0
+
+    cloud.fail(action, 500, _error("InternalError"), when=is_hit)
+
+
 def _error(code: str) -> Json:
     return {"RequestId": "0", "Code": code, "Message": "as it is"}
 
@@ -308,6 +321,7 @@ FAILURES = (
         lambda cloud, action: cloud.fail(action, 500, _error("InternalError")),
         _fault(_status(500, "InternalError")),
     ),
+    Failure("error-for-some", _kinds(ReasonKind.ERROR), _fails_for_some, None),
     Failure("no-such-operation", _kinds(ReasonKind.ERROR), _no_such_operation, None),
     Failure("second-page-fails", _kinds(ReasonKind.ERROR), _second_page_fails, _second_list_page_fails),
     Failure("token-repeats", _kinds(ReasonKind.TRUNCATED), _token_repeats, _list_token_repeats),

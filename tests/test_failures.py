@@ -39,11 +39,11 @@ def chosen() -> list[Case]:
     if os.environ.get("ALL_FAILURES"):
         return list(all_cases())
     calls = {call: number for number, call in enumerate(permissions())}
-    ways = {way.name: number for number, way in enumerate(FAILURES)}
+    ways = {layer: [way.name for way in FAILURES if way.fits(layer)] for layer in Layer}
     return [
         (cluster, layer, permission, way)
         for cluster, layer, permission, way in all_cases()
-        if (calls[layer, permission] + ways[way.name]) % SHARES[cluster] == 0
+        if (calls[layer, permission] + ways[layer].index(way.name)) % SHARES[cluster] == 0
     ]
 
 

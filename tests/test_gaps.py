@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auditor.agent.audit import Watcher, audit
@@ -59,6 +59,7 @@ def test_a_row_that_is_not_known_is_not_absent(cluster: str, name: str, bounded:
         assert_nothing_is_wrong(before.outcome, after, {WHY.kind}, SOURCE)
 
 
+@settings(deadline=None)
 @given(data=st.data(), cluster=st.sampled_from(list(CLUSTERS)))
 def test_many_rows_of_many_tables_that_are_not_known_are_not_absent(data: st.DataObject, cluster: str) -> None:
     before = undisturbed(cluster)

@@ -28,6 +28,13 @@ OBSERVED_AT = datetime(2026, 11, 22, 22, 40, tzinfo=UTC)
 
 def main() -> int:
     """Collect and write the landscape."""
+    TARGET.write_bytes(build())
+    print(f"written: {TARGET.relative_to(ROOT)} ({TARGET.stat().st_size:,} bytes)")
+    return 0
+
+
+def build() -> bytes:
+    """Return the content of the landscape file."""
     cloud, kubernetes = FakeCloud.recorded(), FakeKubernetes.recorded()
     plant(cloud, kubernetes)
     with tempfile.TemporaryDirectory() as folder, cloud.serve() as endpoint, kubernetes:
@@ -45,9 +52,7 @@ def main() -> int:
         """
         cluster = parse(config.encode(), Path(folder) / "auditor.toml").clusters[0]
         landscape = collect_live(cluster, load_checks(), Watcher())
-    TARGET.write_bytes(encode(_timeless(landscape), __version__))
-    print(f"written: {TARGET.relative_to(ROOT)} ({TARGET.stat().st_size:,} bytes)")
-    return 0
+    return encode(_timeless(landscape), __version__)
 
 
 def _timeless(landscape: Landscape) -> Landscape:

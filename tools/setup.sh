@@ -35,22 +35,24 @@ fi
 if [ -n "$packages" ]; then
     command="apt-get install --yes --no-install-recommends$packages"
     if [ "$(id -u)" = 0 ]; then
-        sudo=""
+        as_root="env"
     elif command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null; then
-        sudo="sudo -n"
+        as_root="sudo -n env"
     else
-        echo "setup: some system packages are missing. Please have this run once, then start again:" >&2
-        echo "    sudo sh -c 'apt-get update && $command'" >&2
-        case "$packages" in *python3-venv*|*libpango*) exit 1 ;; esac
+        echo "setup: system packages are missing. Have root run this once, then start again:" >&2
+        echo "    apt-get update && $command" >&2
+        case "$packages" in *python3-venv*|*libpango*|*harfbuzz*) exit 1 ;; esac
         echo "setup: going on without them: a PDF in Chinese may lack its characters" >&2
         packages=""
     fi
     if [ -n "$packages" ]; then
         echo "setup: installing$packages"
-        DEBIAN_FRONTEND=noninteractive
-        export DEBIAN_FRONTEND
-        $sudo apt-get update -qq
-        $sudo $command >/dev/null
+        # What apt says is shown only where it fails.
+        said=$({ $as_root apt-get update && $as_root DEBIAN_FRONTEND=noninteractive $command; } 2>&1) || {
+            printf '%s\n' "$said" >&2
+            echo "setup: these system packages could not be installed:$packages" >&2
+            exit 1
+        }
     fi
 fi
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from auditor.config.base import ConfigTable, LocalPath, Name, SecretField, Words
 from auditor.config.clusters import Cluster
@@ -82,7 +82,7 @@ class Suppression(ConfigTable):
 
     check: Words
     subject: Words = "*"
-    reason: Words = Field(min_length=3)
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=3)]
     owner: Words
     expires: date
 
