@@ -1,5 +1,7 @@
 """The embedded demo: what a newcomer sees first. Its findings are fixed here, one line for each planted fault."""
 
+import gzip
+
 from auditor.agent.audit import Watcher, audit
 from auditor.facts.saved import decode
 from auditor.judge.outcome import Status
@@ -41,4 +43,5 @@ def test_the_demo_shows_one_gap_and_names_what_to_grant() -> None:
 
 
 def test_the_embedded_file_is_what_the_collectors_make_today() -> None:
-    assert build() == TARGET.read_bytes(), "run `make demo`"
+    # Compared unpacked: how well gzip packs differs from one machine to another.
+    assert gzip.decompress(build()) == gzip.decompress(TARGET.read_bytes()), "run `make demo`"
