@@ -28,8 +28,14 @@ _EXPECTED = {
 
 def default_path() -> Path | None:
     """Return the configuration file that is used when none is named: here, or in the user's configuration folder."""
-    places = (Path(FILE_NAME), user_config_path("ack-auditor") / FILE_NAME)
-    return next((place for place in places if place.is_file()), None)
+    here = Path(FILE_NAME)
+    if here.is_file():
+        return here
+    try:
+        own = user_config_path("ack-auditor") / FILE_NAME
+        return own if own.is_file() else None
+    except (OSError, RuntimeError):  # an account without a home folder, as in many a container, or with another's
+        return None
 
 
 def load(path: Path) -> Settings:

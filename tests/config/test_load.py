@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditor.config.base import BadConfig, Secret
-from auditor.config.load import _table_in, load, parse
+from auditor.config.load import _table_in, default_path, load, parse
 from auditor.config.settings import Settings
 from auditor.config.verify import problems
 from auditor.report.write import folder_name
@@ -90,6 +90,21 @@ def test_what_is_no_text_is_said() -> None:
 def test_a_missing_file_tells_how_to_start() -> None:
     with pytest.raises(BadConfig, match="config init"):
         load(Path("no/such/auditor.toml"))
+
+
+def test_an_account_without_a_home_folder_has_no_configuration_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def nobody(_uid: int) -> None:
+        raise KeyError
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    assert default_path() is None
+    (tmp_path / "auditor.toml").touch()
+    assert default_path() == Path("auditor.toml")
 
 
 def test_two_clusters_can_not_share_a_name() -> None:
