@@ -277,5 +277,9 @@ def _by_package(make: Callable[[Any], Any], origin: Text) -> Credentials:
 
 
 def _not_found(origin: Text, error: Exception) -> CallFailed:
-    text = t("no usable credentials from {origin}: {error}", origin=origin, error=scrub(str(error)))
+    text = t(
+        "no usable credentials from {origin}: look there, or configure another kind of credentials ({error})",
+        origin=origin,
+        error=scrub(str(error)),
+    )
     return CallFailed("sts", ReasonKind.ERROR, text)

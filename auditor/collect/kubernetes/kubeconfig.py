@@ -15,6 +15,8 @@ from auditor.collect.errors import ConfigError
 from auditor.facts.text import Text, t
 
 DEFAULT_KUBECONFIG = "~/.kube/config"
+LARGEST_BYTES = 16 * 2**20
+"""A kubeconfig is not read further than this: one of a thousand clusters has less."""
 
 Entry = Mapping[str, Any]
 
@@ -29,9 +31,21 @@ def kubeconfig_files(kubeconfig: Path | None) -> list[Path]:
     As ``kubectl`` does, files of ``KUBECONFIG`` that do not exist are passed over, unless none exists.
     """
     if kubeconfig is not None:
-        return [kubeconfig.expanduser()]
-    named = [Path(part).expanduser() for part in os.environ.get("KUBECONFIG", "").split(os.pathsep) if part]
-    return [path for path in named if path.exists()] or named[:1] or [Path(DEFAULT_KUBECONFIG).expanduser()]
+        return [_expanded(kubeconfig)]
+    named = [_expanded(Path(part)) for part in os.environ.get("KUBECONFIG", "").split(os.pathsep) if part]
+    return [path for path in named if path.exists()] or named[:1] or [_expanded(Path(DEFAULT_KUBECONFIG))]
+
+
+def _expanded(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise _fault(
+            t(
+                "the kubeconfig {file} starts at a home folder, and this account has none; give its whole path",
+                file=str(path),
+            )
+        ) from None
 
 
 def check_kubeconfig(files: list[Path], context: str) -> Entry:
@@ -76,7 +90,9 @@ def _read(path: Path) -> Entry:
     import yaml  # noqa: PLC0415 - comes with the kubernetes package, and is needed only here
 
     try:
-        content = path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            raw = file.read(LARGEST_BYTES + 1)
+        content = raw.decode("utf-8")
     except FileNotFoundError:
         raise _fault(
             t("the kubeconfig {file} does not exist; set kubeconfig to the file that you use", file=str(path))
@@ -84,8 +100,14 @@ def _read(path: Path) -> Entry:
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else t("it is not a text file")
         raise _fault(t("the kubeconfig {file} can't be read: {why}", file=str(path), why=why)) from None
+    if len(raw) > LARGEST_BYTES:
+        raise _fault(t("the kubeconfig {file} is larger than any kubeconfig; is it the right file?", file=str(path)))
     try:
         document = yaml.safe_load(content)
+    except RecursionError:
+        raise _fault(
+            t("the kubeconfig {file} is nested too deeply to be one; write it again", file=str(path))
+        ) from None
     except yaml.YAMLError as error:
         # The parser's own words may quote the file, and with it a token.
         mark = getattr(error, "problem_mark", None)
@@ -178,6 +200,23 @@ def _check_user(path: Path, user: Entry, name: str) -> None:
             raise _fault(
                 t("{key} of user {name} in {file} is no text; put it in quotes", key=key, name=name, file=str(path))
             )
+    if any(ord(character) < 32 or ord(character) == 127 for character in user.get("token", "").strip()):
+        raise _fault(
+            t(
+                "the token of user {name} in {file} holds a line break or the like; write it again",
+                name=name,
+                file=str(path),
+            )
+        )
+    if user.get("auth-provider") and not (user.get("token") or user.get("exec") or user.get("client-certificate-data")):
+        raise _fault(
+            t(
+                "user {name} of {file} logs in by auth-provider, which kubectl no longer knows either; "
+                "use an exec plugin, a token or a client certificate",
+                name=name,
+                file=str(path),
+            )
+        )
     keys = ("client-certificate", "client-key")
     _check_files(path, "user", name, user, (*keys, "tokenFile"))
     has = [bool(user.get(key) or user.get(f"{key}-data")) for key in keys]

@@ -8,6 +8,7 @@ import pytest
 
 from auditor.collect.errors import ConfigError
 from auditor.collect.kubernetes import connect
+from auditor.collect.kubernetes import kubeconfig as kubeconfig_module
 from auditor.collect.kubernetes.client import open_client
 from auditor.collect.kubernetes.kubeconfig import KubernetesConfigError
 from tests.fakes.kubernetes import FakeKubernetes
@@ -224,3 +225,33 @@ def test_the_file_of_the_home_folder_is_the_last_choice(tmp_path: Path, monkeypa
     monkeypatch.delenv("KUBECONFIG", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     assert str(tmp_path / ".kube" / "config") in fault_of(None)
+
+
+def test_a_file_that_does_not_end(kubeconfig: Path) -> None:
+    kubeconfig.write_bytes(b"a" * (kubeconfig_module.LARGEST_BYTES + 1))
+    assert "larger than any kubeconfig" in fault_of(kubeconfig)
+
+
+def test_a_file_that_is_nested_without_end(kubeconfig: Path) -> None:
+    kubeconfig.write_text("[" * 100_000)
+    assert "nested too deeply" in fault_of(kubeconfig)
+
+
+def test_an_account_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_home(self: Path) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "expanduser", no_home)
+    assert "give its whole path" in fault_of(Path("~/.kube/config"))
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        (f'{{token: "{SECRET}\\n{SECRET}"}}', "holds a line break"),
+        ("{auth-provider: {name: gcp}}", "auth-provider"),
+    ],
+)
+def test_a_user_that_can_not_log_in(kubeconfig: Path, entry: str, said: str) -> None:
+    kubeconfig.write_text(GOOD.replace(f"{{token: {SECRET}}}", entry))
+    assert said in fault_of(kubeconfig)
