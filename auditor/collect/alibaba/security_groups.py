@@ -25,17 +25,24 @@ _WITHOUT_PORTS = ("all", "icmp", "icmpv6", "gre")
 def group_ids(instances: Table[Instance], network_interfaces: Table[NetworkInterface]) -> set[str]:
     """Return the security groups of the nodes' instances, and of the network interfaces in their VPC.
 
-    The interfaces of other ECS instances are left out: those machines are not audited, and may be many.
+    The interfaces of other ECS instances are left out: those machines are not audited, and may be many. Where no
+    interface is known, the nodes' groups are asked for all the same: many a rule decides without them.
     """
     nodes = {row.id for row in instances.known_rows()}
     groups = {group for row in instances.known_rows() for group in row.security_group_ids or ()}
-    for row in network_interfaces.known_rows():
+    for row in () if network_interfaces.is_unavailable else network_interfaces.known_rows():
         if row.instance_id in nodes or not row.instance_id.startswith("i-"):
             groups.update(row.security_group_ids or ())
     return groups
 
 
-@provides("security_groups", source="ecs", layer=Layer.CLOUD, permissions=("ecs:DescribeSecurityGroups",))
+@provides(
+    "security_groups",
+    source="ecs",
+    layer=Layer.CLOUD,
+    permissions=("ecs:DescribeSecurityGroups",),
+    tolerates=("network_interfaces",),
+)
 def collect_security_groups(
     client: CloudClient, instances: Table[Instance], network_interfaces: Table[NetworkInterface]
 ) -> Table[SecurityGroup]:
@@ -58,7 +65,13 @@ def collect_security_groups(
     )
 
 
-@provides("security_group_rules", source="ecs", layer=Layer.CLOUD, permissions=("ecs:DescribeSecurityGroupAttribute",))
+@provides(
+    "security_group_rules",
+    source="ecs",
+    layer=Layer.CLOUD,
+    permissions=("ecs:DescribeSecurityGroupAttribute",),
+    tolerates=("network_interfaces",),
+)
 def collect_security_group_rules(
     client: CloudClient, instances: Table[Instance], network_interfaces: Table[NetworkInterface]
 ) -> Table[SecurityGroupRules]:

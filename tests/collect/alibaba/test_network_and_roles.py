@@ -44,3 +44,12 @@ def test_the_service_role_is_read_though_the_nodes_roles_are_not_known(cloud: Fa
             table = fill_one(client, name, instance_roles=unknown)
             assert table.state is State.KNOWN
             assert [row.key for row in table.all()] == [SERVICE_ROLE]
+
+
+def test_the_nodes_groups_are_read_though_no_interface_can_be(cloud: FakeCloud) -> None:
+    cloud.deny("ecs:DescribeNetworkInterfaces")
+    nodes = cloud.state.ecs.instances.values()
+    groups = {group for row in nodes for group in row["SecurityGroupIds"]["SecurityGroupId"]}
+    with client_of(cloud) as client:
+        for table in ("security_groups", "security_group_rules"):
+            assert {row.key for row in fill_one(client, table).all()} == groups
