@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, model_v
 
 from auditor.config.base import ConfigTable, LocalPath, Name, Words
 from auditor.config.credentials import Credentials, named_kind
+from auditor.loopback import is_loopback
 
 Probe = Literal["kubelet", "tcp", "loopback", "forwarding", "component-logs", "ingress-metrics"]
 PRODUCTS = ("slb", "nlb", "ecs", "nas", "ram", "sts", "ess", "vpc", "cs", "quotas")
@@ -51,16 +52,6 @@ def _cluster_id(value: str) -> str:
             "c1cef2604bddf0081a2bc425e1415ce18; the ACK console shows it with the cluster's name"
         )
     return value
-
-
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 AddressRange = Annotated[str, AfterValidator(_range)]
@@ -122,7 +113,7 @@ class AlibabaAccess(ConfigTable):
         if unknown:
             raise ValueError(f"endpoints: no product is called {', '.join(unknown)}; known: {', '.join(PRODUCTS)}")
         for key, url in (("endpoint", self.endpoint), *((f"endpoints.{k}", v) for k, v in self.endpoints.items())):
-            if url.startswith("http://") and not _is_loopback(url) and not self.allow_plain_http:
+            if url.startswith("http://") and not is_loopback(url) and not self.allow_plain_http:
                 raise ValueError(
                     f"{key}: {url} is not encrypted, which is allowed for loopback addresses only; "
                     "use https, or set allow_plain_http = true"

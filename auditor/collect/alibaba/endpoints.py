@@ -2,7 +2,6 @@
 
 import functools
 import importlib
-import ipaddress
 import json
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -13,6 +12,7 @@ from urllib.parse import urlsplit
 from auditor.collect.alibaba.sdk import VERSIONS, tame
 from auditor.collect.errors import ConfigError
 from auditor.facts.text import Text, t
+from auditor.loopback import is_loopback
 
 _CODES = {"cs": "CS", "nas": "NAS", "quotas": "quotas"}
 """Product codes that are not simply capitalised."""
@@ -98,17 +98,6 @@ def check_url(url: str, key: str, *, allow_plain_http: bool = False) -> str:
             )
         )
     return url.rstrip("/")
-
-
-def is_loopback(url: str) -> bool:
-    """Tell whether a URL names this machine itself."""
-    host = urlsplit(url).hostname or ""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _shipped(region: str, products: list[str]) -> dict[str, str]:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
+from auditor.loopback import is_loopback
+
 VERSIONS = {
     "cs": "v20151215",
     "ecs": "v20140526",
@@ -185,8 +187,6 @@ def proxies_for(base_url: str) -> dict[str, str | None]:
     "no proxy". A loopback address is never asked for through a proxy, which would mean another machine there.
     """
     from aliyunsdkcore.vendored.requests.utils import get_environ_proxies  # noqa: PLC0415
-
-    from auditor.collect.alibaba.endpoints import is_loopback  # noqa: PLC0415 - endpoints needs tame
 
     found: dict[str, str] = {} if is_loopback(base_url) else get_environ_proxies(base_url)
     return {"http": found.get("http"), "https": found.get("https")}

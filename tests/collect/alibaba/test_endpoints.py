@@ -2,9 +2,10 @@
 
 import pytest
 
-from auditor.collect.alibaba.endpoints import Endpoints, is_loopback
+from auditor.collect.alibaba.endpoints import Endpoints
 from auditor.collect.alibaba.sdk import VERSIONS
 from auditor.collect.errors import ConfigError
+from auditor.loopback import is_loopback
 from tests.collect.alibaba.kit import make_client
 
 
