@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from auditor.agent.sides import open_sides
-from auditor.collect.plan import Progress, Side, collect
+from auditor.collect.plan import Progress, Side, collect, why_not
 from auditor.config.clusters import Cluster
 from auditor.config.settings import Suppression as SuppressionSettings
-from auditor.facts.landscape import ClusterIdentity, Landscape
+from auditor.facts.landscape import ClusterIdentity, Landscape, WantedIdentity, WantedRight
 from auditor.facts.ref import Layer
 from auditor.facts.table import Reason
 from auditor.judge.check import LoadedCheck
@@ -43,7 +43,7 @@ def collect_live(cluster: Cluster, checks: Sequence[LoadedCheck], watcher: Watch
         NothingReadable: neither side answers.
         ConfigError: the local configuration of a side is wrong.
     """
-    identity = ClusterIdentity(cluster.name, cluster.cluster_id, cluster.region)
+    identity = identity_of(cluster)
     with open_sides(cluster) as sides:
         _ensure_readable(cluster.name, sides, watcher)
         return collect(needed_tables(checks), sides, identity, watcher.on_collect)
@@ -77,8 +77,26 @@ def audit(
     )
 
 
+def identity_of(cluster: Cluster) -> ClusterIdentity:
+    """Return what a landscape says of the cluster, from its configuration."""
+    return ClusterIdentity(
+        cluster.name,
+        cluster.cluster_id,
+        cluster.region,
+        client_cidrs=list(cluster.client_cidrs),
+        identities=[
+            WantedIdentity(
+                must=[WantedRight(right.verbs, right.resource, right.group, right.namespace) for right in one.must],
+                user=one.user,
+                groups=one.groups,
+            )
+            for one in cluster.identities
+        ],
+    )
+
+
 def _ensure_readable(name: str, sides: dict[Layer, Side], watcher: Watcher) -> None:
-    unreadable = {layer: side for layer, side in sides.items() if isinstance(side, Reason)}
+    unreadable = {layer: reason for layer, side in sides.items() if (reason := why_not(side))}
     if len(unreadable) == len(sides):
         raise NothingReadable(name, list(unreadable.values()))
     for layer, reason in unreadable.items():

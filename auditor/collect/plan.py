@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from auditor.collect.provider import Provider
+from auditor.collect.provider import CLUSTER, Provider
 from auditor.collect.registry import providers, with_needs
+from auditor.facts.catalogue import TABLES
 from auditor.facts.cycles import search_held_off
+from auditor.facts.kubernetes.events import Event
 from auditor.facts.landscape import ClusterIdentity, Landscape, SourceLog, TableLog
 from auditor.facts.ref import Layer
 from auditor.facts.table import Reason, ReasonKind, State, Table
@@ -42,8 +44,23 @@ class Client(Protocol):
         """Return what asking a source has cost: calls, those that were repeats, and seconds spent in them."""
 
 
-Side = Client | Reason
-"""A client, or why that side can't be read at all."""
+@dataclass(frozen=True)
+class Unanswered:
+    """A side whose client could be made, but that did not answer the first question."""
+
+    client: Client
+    reason: Reason
+
+
+Side = Client | Unanswered | Reason
+"""A client, or why that side can't be read."""
+
+
+def why_not(side: Side) -> Reason | None:
+    """Return why a side can't be read; None if it can."""
+    if isinstance(side, Unanswered):
+        return side.reason
+    return side if isinstance(side, Reason) else None
 
 
 @dataclass(frozen=True)
@@ -66,7 +83,7 @@ def collect(
     Never raises for what an API does: a side that can't be read makes its tables unavailable, and so does a
     provider that fails. ``on_progress`` is called from the calling thread after each table.
     """
-    run = _Run(with_needs(set(tables)), sides)
+    run = _Run(with_needs(set(tables)), sides, cluster)
     observed_at = datetime.now(UTC)
     with search_held_off():
         run.fill(on_progress)
@@ -74,12 +91,13 @@ def collect(
 
 
 class _Run:
-    def __init__(self, names: set[str], sides: Mapping[Layer, Side]) -> None:
+    def __init__(self, names: set[str], sides: Mapping[Layer, Side], cluster: ClusterIdentity) -> None:
         self.known = providers()
         self.tables: dict[str, Table[Any]] = {}
         self._todo = set(names)
         self._total = len(names)
         self._sides = sides
+        self._cluster = cluster
 
     def fill(self, on_progress: Callable[[Progress], None]) -> None:
         with ThreadPoolExecutor(_WORKERS, thread_name_prefix="collect") as pool:
@@ -98,9 +116,12 @@ class _Run:
         return sorted(name for name in self._todo if all(need in self.tables for need in self.known[name].needs))
 
     def _fill_one(self, provider: Provider) -> Table[Any]:
-        client = self._sides[provider.layer]
-        if isinstance(client, Reason):
-            return Table.unavailable(provider.table, client)
+        side = self._sides[provider.layer]
+        if isinstance(side, Reason):
+            return Table.unavailable(provider.table, side)
+        if isinstance(side, Unanswered) and not provider.without_answer:
+            return Table.unavailable(provider.table, side.reason)
+        client = side.client if isinstance(side, Unanswered) else side
         needs = {name: self.tables[name] for name in provider.needs}
         lacking = [
             reason
@@ -112,7 +133,8 @@ class _Run:
             return Table.unavailable(provider.table, *lacking)
         threading.current_thread().name = f"collect-{provider.table}"
         try:
-            return provider.collect(client, **needs)
+            cluster = {CLUSTER: self._cluster} if provider.takes_cluster else {}
+            return provider.collect(client, **needs, **cluster)
         except Exception as error:  # noqa: BLE001 - one failing provider must not take the other tables along
             message = t("reading {table} failed: {error}", table=provider.table, error=type(error).__name__)
             return Table.unavailable(provider.table, Reason(provider.source, ReasonKind.ERROR, message))
@@ -133,7 +155,8 @@ def _log(layer: Layer, source: str, tables: list[Table[Any]], side: Side) -> Sou
         state = State.KNOWN
     else:
         state = State.UNAVAILABLE if states == {State.UNAVAILABLE} else State.PARTIAL
-    cost = None if isinstance(side, Reason) else side.cost(source)
+    client = side.client if isinstance(side, Unanswered) else side
+    cost = None if isinstance(client, Reason) else client.cost(source)
     reasons = {(r.kind, str(r.message)): r for table in tables for r in table.reasons}
     return SourceLog(
         source=source,
@@ -144,8 +167,15 @@ def _log(layer: Layer, source: str, tables: list[Table[Any]], side: Side) -> Sou
         retries=cost.retries if cost else 0,
         seconds=round(cost.seconds, 3) if cost else 0.0,
         reasons=tuple(reasons.values()),
-        tables=tuple(TableLog(table.name, table.state, len(table)) for table in tables),
+        tables=tuple(TableLog(table.name, table.state, len(table), _oldest(table)) for table in tables),
     )
+
+
+def _oldest(table: Table[Any]) -> datetime | None:
+    """Return the time of the oldest event; None for tables of other things."""
+    if table.is_unavailable or TABLES[table.name] is not Event:
+        return None
+    return min((event.seen_at for event in table.known_rows() if event.seen_at), default=None)
 
 
 def _is_switched_off(table: Table[Any]) -> bool:

@@ -12,7 +12,7 @@ from auditor.config.credentials import Credentials, named_kind
 from auditor.loopback import is_loopback
 
 Probe = Literal["kubelet", "tcp", "loopback", "forwarding", "component-logs", "ingress-metrics"]
-PRODUCTS = ("slb", "nlb", "ecs", "nas", "ram", "sts", "ess", "vpc", "cs", "quotas")
+PRODUCTS = ("slb", "nlb", "alb", "ecs", "nas", "ram", "sts", "ess", "vpc", "cs", "cms", "quotas")
 
 
 def _range(value: str) -> str:
@@ -88,13 +88,18 @@ class KubernetesAccess(ConfigTable):
     kubeconfig: LocalPath | None = None
     context: str = ""
     in_cluster: StrictBool = False
+    from_ack: Literal["public", "intranet"] | None = None
     secret_metadata: StrictBool = False
     timeout_seconds: Seconds = 120
 
     @model_validator(mode="after")
     def _is_one_way(self) -> "KubernetesAccess":
-        if self.in_cluster and self.kubeconfig:
-            raise ValueError("`in_cluster` and `kubeconfig` are given together; expected one of them")
+        ways = {"kubeconfig": self.kubeconfig, "in_cluster": self.in_cluster, "from_ack": self.from_ack}
+        given = [f"`{key}`" for key, value in ways.items() if value]
+        if len(given) > 1:
+            raise ValueError(f"{' and '.join(sorted(given))} are given together; expected one of them")
+        if self.from_ack and self.context:
+            raise ValueError("`context` is that of a kubeconfig file; what `from_ack` hands out has only one")
         return self
 
 
@@ -104,6 +109,7 @@ class AlibabaAccess(ConfigTable):
     credentials: Annotated[Credentials, BeforeValidator(named_kind)] = Credentials()
     endpoint: BaseUrl = ""
     endpoints: dict[str, BaseUrl] = {}
+    ca_file: LocalPath | None = None
     allow_plain_http: StrictBool = False
     timeout_seconds: Seconds = 120
 

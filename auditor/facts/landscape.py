@@ -7,25 +7,58 @@ from typing import Any
 import msgspec
 
 from auditor.facts.catalogue import TABLES
-from auditor.facts.ref import Layer
+from auditor.facts.ref import Layer, Ref, cloud_ref
 from auditor.facts.table import Reason, ReasonKind, State, Table
 from auditor.facts.text import t
 
 
+class WantedRight(msgspec.Struct, frozen=True):
+    """A right that an identity must have. ``resource`` may be ``pods/log``; empty ``namespace`` means all."""
+
+    verbs: list[str]
+    resource: str
+    group: str = ""
+    namespace: str = ""
+
+
+class WantedIdentity(msgspec.Struct, frozen=True):
+    """Somebody, and what the operator says they must be able to do."""
+
+    must: list[WantedRight]
+    user: str = ""
+    groups: list[str] = []
+
+
 class ClusterIdentity(msgspec.Struct, frozen=True):
-    """Which cluster: the operator's name for it, the ACK cluster id and the region."""
+    """Which cluster, and what its operator wants of it.
+
+    Attributes:
+        name: the operator's name for it.
+        cluster_id: the ACK cluster id.
+        region: its region.
+        client_cidrs: the address ranges from which its load balancers and its API server must be reachable.
+        identities: who must be able to do what.
+    """
 
     name: str
     cluster_id: str = ""
     region: str = ""
+    client_cidrs: list[str] = []
+    identities: list[WantedIdentity] = []
+
+    @property
+    def ref(self) -> Ref:
+        """The reference that stands in reports: the same whether or not its description could be read."""
+        return cloud_ref("Cluster", self.cluster_id, self.name)
 
 
 class TableLog(msgspec.Struct, frozen=True):
-    """What became of one table."""
+    """What became of one table. ``since`` is the time of the oldest row, for events, which are forgotten."""
 
     name: str
     state: State
     items: int
+    since: datetime | None = None
 
 
 class SourceLog(msgspec.Struct, frozen=True):

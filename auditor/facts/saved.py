@@ -1,12 +1,16 @@
 """A landscape as one file: gzip around JSON, with a version, and without anything secret.
 
-The file may come from somewhere else, so reading it is bounded in size and in the ratio of decompression, and
-whatever is wrong with it is said in one :class:`BadLandscape`.
+The file says which fields were collected, at any depth. Fields that only this version knows are not known in its
+rows; tables, fields and kinds of reasons that only a later version knows are passed over.
+
+The file may come from somewhere else, so reading it is bounded in size, in the ratio of decompression and in what
+it comes to in memory, and whatever is wrong with it is said in one :class:`BadLandscape`.
 """
 
 import gzip
 import io
 import zlib
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,44 +18,60 @@ from typing import Any
 import msgspec
 
 from auditor.facts.catalogue import TABLES
+from auditor.facts.cycles import search_held_off
 from auditor.facts.landscape import ClusterIdentity, Landscape, SourceLog
-from auditor.facts.table import Gap, Reason, ReasonKind, Table
-from auditor.facts.text import Text, t
+from auditor.facts.older import narrowed, paths_in, paths_of
+from auditor.facts.table import Gap, NotKnown, Table
+from auditor.facts.text import Text
 
 _GZIP = b"\x1f\x8b"
-FORMAT = "auditor.landscape/v1"
-MAX_BYTES = 2 * 1024**3
-"""The largest content that is read; a cluster of 5,000 nodes and 100,000 Pods takes about a quarter."""
+FORMAT = "auditor.landscape/v2"
+TOP_FIELDS_ONLY = "auditor.landscape/v1"
+"""The format before: the same, but that ``fields`` names only those of the rows, and none of what is in them."""
+MAX_BYTES = 1024**3
+"""The largest content that is read; a cluster of 5,000 nodes and 100,000 Pods takes about half."""
 MAX_FILE_BYTES = 256 * 1024**2
 """The largest file that is read."""
 MAX_RATIO = 400
-"""The most that a byte of the file may become. Landscapes compress about twentyfold."""
+"""The most that a byte of the file may become. Landscapes compress about thirtyfold."""
+MAX_OBJECTS = 30_000_000
+"""Objects and lists in the content, as each takes far more in memory than its two characters. The cluster above has
+about eight million."""
+MAX_QUOTES = 200_000_000
+"""Quotation marks, two for each text and each name of a field. The cluster above has about 75 million."""
 MAX_TEXT = 100_000
 """Characters that the reason of a gap may come to. The auditor's own have a few hundred."""
 _MAX_NESTING = 8
 _YEARS = range(2000, 2200)
 _CHUNK = 1024**2
+_encode = msgspec.json.Encoder(order="deterministic").encode
 
 
 class BadLandscape(Exception):  # noqa: N818 - read as a sentence
     """A file that is no landscape, or not a whole one. Says what was found and what was expected."""
 
 
-class _SavedTable(msgspec.Struct):
-    rows: msgspec.Raw
+class _TableHead(msgspec.Struct, kw_only=True):
     gaps: list[Gap] = []
     asked: list[str] | None = None
     unavailable: bool = False
     fields: list[str] = []
 
 
-class _Saved(msgspec.Struct):
+class _SavedTable(_TableHead, kw_only=True):
+    rows: msgspec.Raw
+
+
+class _Head(msgspec.Struct, kw_only=True):
     format: str
     auditor: str
     cluster: ClusterIdentity
     observed_at: datetime
-    tables: dict[str, _SavedTable]
     collection: tuple[SourceLog, ...] = ()
+
+
+class _Saved(_Head, kw_only=True):
+    tables: dict[str, _SavedTable]
 
 
 class _Envelope(msgspec.Struct):
@@ -60,15 +80,43 @@ class _Envelope(msgspec.Struct):
 
 def encode(landscape: Landscape, auditor_version: str) -> bytes:
     """Return the content of a landscape file. The same landscape always gives the same bytes."""
-    saved = _Saved(
+    content = io.BytesIO()
+    with gzip.GzipFile(fileobj=content, mode="wb", mtime=0) as stream:
+        for part in _parts(landscape, auditor_version):
+            stream.write(part)
+    return content.getvalue()
+
+
+def _parts(landscape: Landscape, auditor_version: str) -> Iterator[bytes]:
+    """Write the JSON in parts, as the whole of a large cluster would take as much memory as its rows do."""
+    head = _Head(
         format=FORMAT,
         auditor=auditor_version,
         cluster=landscape.cluster,
         observed_at=landscape.observed_at,
         collection=landscape.collection,
-        tables={name: _save(name, table) for name, table in sorted(landscape.tables.items())},
     )
-    return gzip.compress(msgspec.json.encode(saved, order="deterministic"), mtime=0)
+    yield _encode(head).removesuffix(b"}") + b',"tables":{'
+    for number, (name, table) in enumerate(sorted(landscape.tables.items())):
+        yield (b"," if number else b"") + _encode(name) + b":"
+        yield from _table_parts(name, table)
+    yield b"}}"
+
+
+def _table_parts(name: str, table: Table[Any]) -> Iterator[bytes]:
+    rows = () if table.is_unavailable else table.known_rows()
+    # Rows of an older file are of a type that has fewer fields.
+    row_type = type(rows[0]) if rows else TABLES[name]
+    head = _TableHead(
+        gaps=list(table.gaps),
+        asked=None if table.asked is None else sorted(table.asked),
+        unavailable=table.is_unavailable,
+        fields=sorted(paths_of(row_type)),
+    )
+    yield _encode(head).removesuffix(b"}") + b',"rows":['
+    for number, row in enumerate(rows):
+        yield (b"," if number else b"") + _encode(row)
+    yield b"]}"
 
 
 def read(path: Path) -> Landscape:
@@ -92,17 +140,23 @@ def decode(content: bytes) -> Landscape:
         BadLandscape: the content is no landscape, cut short, too large, or of a version that is not known.
     """
     raw = _decompress(content)
+    _ensure_affordable(raw)
     try:
-        envelope = msgspec.json.decode(raw, type=_Envelope)
-        if envelope.format != FORMAT:
-            raise BadLandscape(f"its format is {envelope.format[:60]!r}; this version reads {FORMAT!r}")
-        saved = msgspec.json.decode(raw, type=_Saved)
-        _ensure_sound(saved)
-        tables = {name: _load(name, table) for name, table in saved.tables.items() if name in TABLES}
+        with search_held_off():
+            return _decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise BadLandscape(f"its content is damaged: {error}; copy it again, or collect anew") from None
     except RecursionError:
         raise BadLandscape("its content is nested too deeply") from None
+
+
+def _decode(raw: bytearray) -> Landscape:
+    envelope = msgspec.json.decode(raw, type=_Envelope)
+    if envelope.format not in (FORMAT, TOP_FIELDS_ONLY):
+        raise BadLandscape(f"its format is {envelope.format[:60]!r}; this version reads {FORMAT!r}")
+    saved = msgspec.json.decode(raw, type=_Saved)
+    _ensure_sound(saved)
+    tables = {name: _load(name, table, saved.format) for name, table in saved.tables.items() if name in TABLES}
     return Landscape(saved.cluster, saved.observed_at, tables, saved.collection)
 
 
@@ -140,34 +194,30 @@ def _ensure_sayable(text: Text, nesting: int = 0) -> int:
     return size
 
 
-def _save(name: str, table: Table[Any]) -> _SavedTable:
-    rows = () if table.is_unavailable else table.known_rows()
-    return _SavedTable(
-        rows=msgspec.Raw(msgspec.json.encode(rows, order="deterministic")),
-        gaps=list(table.gaps),
-        asked=None if table.asked is None else sorted(table.asked),
-        unavailable=table.is_unavailable,
-        fields=sorted(TABLES[name].__struct_fields__),
-    )
-
-
-def _load(name: str, saved: _SavedTable) -> Table[Any]:
+def _load(name: str, saved: _SavedTable, version: str) -> Table[Any]:
     row_type = TABLES[name]
     try:
+        collected = paths_in(saved.rows, row_type) if version == TOP_FIELDS_ONLY else frozenset(saved.fields)
+        row_type = narrowed(row_type, name, collected)
         rows: list[Any] = msgspec.json.decode(saved.rows, type=list[row_type])  # type: ignore[valid-type]
     except msgspec.MsgspecError as error:
         raise BadLandscape(f"its table {name!r} is damaged: {error}; copy it again, or collect anew") from None
     if saved.unavailable and rows:
         raise BadLandscape(f"its table {name!r} is unavailable, and yet has rows")
-    if len({row.key for row in rows}) < len(rows):
+    try:
+        keys = {row.key for row in rows}
+    except NotKnown as gap:
+        # Nothing tells the rows apart without what their keys are made of.
+        return Table.unavailable(name, *gap.reasons)
+    if len(keys) < len(rows):
         raise BadLandscape(f"its table {name!r} has several rows with one key")
-    gaps = list(saved.gaps)
-    newer = sorted(set(row_type.__struct_fields__) - set(saved.fields))
-    if newer and rows:
-        # Fields that the file's version did not collect must not be taken for fields that were empty.
-        message = t("the file was saved by a version that did not collect: {fields}", fields=newer)
-        return Table.unavailable(name, Reason("landscape", ReasonKind.UNSUPPORTED, message))
-    return Table(name, rows, gaps=gaps, asked=saved.asked, unavailable=saved.unavailable)
+    return Table(name, rows, gaps=saved.gaps, asked=saved.asked, unavailable=saved.unavailable)
+
+
+def _ensure_affordable(raw: bytearray) -> None:
+    """Refuse what would take far more memory than the largest landscape does."""
+    if raw.count(b"{") + raw.count(b"[") > MAX_OBJECTS or raw.count(b'"') > MAX_QUOTES:
+        raise BadLandscape("it has more objects in it than any landscape")
 
 
 def _decompress(content: bytes) -> bytearray:

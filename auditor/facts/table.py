@@ -27,6 +27,11 @@ class ReasonKind(StrEnum):
     UNDECIDABLE = "undecidable"
     SWITCHED_OFF = "switched_off"
 
+    @classmethod
+    def _missing_(cls, value: object) -> "ReasonKind | None":
+        """Take a kind that only a later version knows, from its landscape file, for one that this can't class."""
+        return cls.UNSUPPORTED if isinstance(value, str) else None
+
 
 class Reason(msgspec.Struct, frozen=True):
     """Why something is not known.

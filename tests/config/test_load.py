@@ -33,7 +33,8 @@ def right(text: str) -> Settings:
 
 def test_the_example_loads_and_shows_every_key() -> None:
     settings = load(Path("config.example.toml"))
-    assert [cluster.name for cluster in settings.clusters] == ["shop-prod", "shop-staging"]
+    assert [cluster.name for cluster in settings.clusters] == ["shop-prod", "shop-staging", "shop-test"]
+    assert settings.clusters[2].kubernetes.from_ack == "public"
     assert settings.clusters[1].alibaba.credentials.kind == "ram_role"
     text = Path("config.example.toml").read_text(encoding="utf-8")
     keys = {key for model in _tables(Settings) for key in model.model_fields}

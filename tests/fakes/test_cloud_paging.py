@@ -17,7 +17,9 @@ NUMBERED = [
     ("ess", "DescribeScalingInstances", {}, "ScalingInstances", "ScalingInstance", 100, 8),
     ("vpc", "DescribeVSwitches", {}, "VSwitches", "VSwitch", 50, 3),
     ("vpc", "DescribeEipAddresses", {}, "EipAddresses", "EipAddress", 100, 2),
-]
+    ("vpc", "DescribeSnatTableEntries", {"NatGatewayId": "ngw-bp1qi7xcp91e0hdjn0b5d"}, "SnatTableEntries",
+     "SnatTableEntry", 50, 3),
+]  # fmt: skip
 TOKENS = [
     ("slb", "DescribeLoadBalancerListeners", {}, ("Listeners",), "MaxResults", 100, 8),
     ("ecs", "DescribeInstances", {}, ("Instances", "Instance"), "MaxResults", 100, 8),

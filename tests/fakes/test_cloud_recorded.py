@@ -28,8 +28,9 @@ def request_for(entry: dict[str, Any]) -> Any:
     params = {name.replace(".", "__"): value for name, value in (entry.get("params") or {}).items()}
     if entry["product"] == "cs":
         return sdk.roa(entry["path"], entry.get("params"))
-    if entry["product"] == "alb":
-        return sdk.common(entry["version"], entry["action"], "alb.cn-hangzhou.aliyuncs.com", entry["params"])
+    if sdk.VERSIONS.get(entry["product"]) != entry["version"]:
+        host = f"{entry['product']}.cn-hangzhou.aliyuncs.com"
+        return sdk.common(entry["version"], entry["action"], host, entry["params"])
     return sdk.rpc(entry["product"], entry["action"], **params)
 
 

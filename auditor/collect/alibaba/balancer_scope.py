@@ -7,8 +7,10 @@ of these calls, and where there is one, only those are asked that its Services u
 
 from collections.abc import Iterable, Sequence
 
+from auditor.facts.cloud.cs import Cluster, ClusterResource
 from auditor.facts.cloud.nlb import NetworkLoadBalancer
 from auditor.facts.cloud.slb import LoadBalancer
+from auditor.facts.joins.api_load_balancer import ApiBalancer, ApiServerLoadBalancer
 from auditor.facts.joins.services import AnyLoadBalancer, ServiceLoadBalancers, is_nlb_service
 from auditor.facts.kubernetes.services import LOAD_BALANCER_ID_LABEL, Service
 from auditor.facts.table import NotKnown, Table
@@ -18,7 +20,9 @@ CLUSTER_TAG = "ack.aliyun.com"
 
 
 def services_on(services: Table[Service], *, nlb: bool) -> list[Service]:
-    """Return the known Services that have, or ask for, an NLB (or else a CLB)."""
+    """Return the known Services that have, or ask for, an NLB (or else a CLB); none if no Service is known."""
+    if services.is_unavailable:
+        return []
     return [service for service in services.known_rows() if service.is_load_balancer and _is_on_nlb(service) is nlb]
 
 
@@ -34,6 +38,39 @@ def clb_ids(load_balancers: Table[LoadBalancer], services: Table[Service], clust
         return []
     join = ServiceLoadBalancers(load_balancers, Table("network_load_balancers"))
     return _in_scope(load_balancers.known_rows(), users, join, cluster_id)
+
+
+def api_balancers(
+    clusters: Table[Cluster],
+    load_balancers: Table[LoadBalancer],
+    cluster_resources: Table[ClusterResource],
+    cluster_id: str,
+) -> tuple[ApiBalancer, ...]:
+    """Return the API server's load balancers; none if it can't be told which they are.
+
+    Whoever asks for one of them has to tell which it is out of the same tables, and learns there that he can't.
+    """
+    try:
+        return ApiServerLoadBalancer(clusters, load_balancers, cluster_resources).of(cluster_id)
+    except NotKnown:
+        return ()
+
+
+def foreign_clb_ids(
+    load_balancers: Table[LoadBalancer], services: Table[Service], vpc_id: str, cluster_id: str
+) -> list[str]:
+    """Return the CLBs outside of the cluster's scope that may hold its nodes: those of its VPC, and of no VPC.
+
+    None if no Service is on CLB: then nobody counts how often a node is attached.
+    """
+    if not services_on(services, nlb=False) and not services.gaps:
+        return []
+    own = set(clb_ids(load_balancers, services, cluster_id))
+    return sorted(
+        balancer.id
+        for balancer in load_balancers.known_rows()
+        if balancer.vpc_id in ("", vpc_id) and balancer.id not in own
+    )
 
 
 def nlb_ids(network_load_balancers: Table[NetworkLoadBalancer], services: Table[Service], cluster_id: str) -> list[str]:

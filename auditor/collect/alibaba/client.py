@@ -3,6 +3,8 @@
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 from auditor.collect.alibaba.credentials import CredentialSettings, open_credentials
@@ -10,9 +12,10 @@ from auditor.collect.alibaba.endpoints import Endpoints
 from auditor.collect.alibaba.failures import CallFailed, from_network, read_answer
 from auditor.collect.alibaba.pacing import BY_PRODUCT, Backoff, Limiter, Limits, Meter, repeat
 from auditor.collect.alibaba.redact import scrub
-from auditor.collect.alibaba.sdk import Channel, Request, SnapshotSigner
+from auditor.collect.alibaba.sdk import Channel, Request, SnapshotSigner, Trust
+from auditor.collect.tally import Tally, Use, seconds_ahead
 from auditor.facts.table import ReasonKind
-from auditor.facts.text import t
+from auditor.facts.text import Text, t
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -30,6 +33,7 @@ class CloudClient:
         endpoint: str = "",
         endpoints: Mapping[str, str] | None = None,
         allow_plain_http: bool = False,
+        ca_file: Path | None = None,
         deadline_seconds: float = 120,
         connect_timeout: float = 5,
         read_timeout: float = 20,
@@ -38,6 +42,8 @@ class CloudClient:
     ) -> None:
         """Prepare the client. No call is made.
 
+        ``seconds_ahead`` will be by how much the cloud's clock is ahead of this machine's; None until it has told.
+
         Args:
             region: the region of the cluster, such as ``cn-hangzhou``.
             cluster_id: the ACK cluster id.
@@ -45,6 +51,7 @@ class CloudClient:
             endpoint: one base URL for all products; empty for the cloud's own.
             endpoints: base URLs by product (``{"slb": "https://…"}``); they win over ``endpoint``.
             allow_plain_http: whether ``http`` is allowed for other than loopback addresses.
+            ca_file: certificates, in PEM, that are trusted beside the public ones; None for no others.
             deadline_seconds: how long each product may be asked in all, waits and repeats included.
             connect_timeout: seconds that a connection may take.
             read_timeout: seconds that an answer may take.
@@ -64,23 +71,65 @@ class CloudClient:
         self._deadline = deadline_seconds
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
+        self._trust = Trust(ca_file)
         self._credentials = open_credentials(
-            credentials, region, self._endpoints.of("sts"), allow_plain_http=allow_plain_http
+            credentials, region, self._endpoints.of("sts"), allow_plain_http=allow_plain_http, trust=self._trust
         )
+        self._tally = Tally()
+        self.seconds_ahead: float | None = None
         self._channels: dict[str, Channel] = {}
         self._meters: dict[str, Meter] = {}
         self._limiters: dict[str, Limiter] = {}
+        self._ahead: list[tuple[Request, dict[str, Any] | CallFailed]] = []
         self._lock = threading.Lock()
 
     def call(self, request: Request) -> dict[str, Any]:
         """Send a request, again while that may help, and return its decoded answer. Raises CallFailed."""
+        known = self._taken_from_ahead(request)
+        if isinstance(known, CallFailed):
+            raise known
+        return self._send(request) if known is None else known
+
+    def ask_ahead(self, request: Request) -> CallFailed | None:
+        """Send a request before its answer is needed, and return the failure if it fails.
+
+        The next call of the same request gets what came of it, be it an answer or a refusal, without asking again;
+        only a failure that may pass is not kept. Later calls ask.
+        """
+        try:
+            outcome: dict[str, Any] | CallFailed = self._send(request)
+        except CallFailed as failure:
+            if failure.is_passing:
+                return failure
+            outcome = failure
+        with self._lock:
+            self._ahead = [(asked, kept) for asked, kept in self._ahead if asked != request]
+            self._ahead.append((request, outcome))
+        return outcome if isinstance(outcome, CallFailed) else None
+
+    def _taken_from_ahead(self, request: Request) -> dict[str, Any] | CallFailed | None:
+        with self._lock:
+            for entry in self._ahead:
+                if entry[0] == request:
+                    self._ahead.remove(entry)
+                    return entry[1]
+        return None
+
+    def _send(self, request: Request) -> dict[str, Any]:
         channel, meter, limiter = self._way_to(request.product)
-        with meter.running():
-            return repeat(
-                lambda number: self._attempt(request, number, channel, meter, limiter),
-                self._backoff,
-                lambda: meter.left,
-            )
+        try:
+            with meter.running():
+                answer = repeat(
+                    lambda number: self._attempt(request, number, channel, meter, limiter),
+                    self._backoff,
+                    lambda: meter.left,
+                )
+        except CallFailed as failure:
+            if not failure.is_not_opened:
+                self._tally.note(request.permission, None if failure.is_absent else failure.reason)
+            raise
+        self._tally.note(request.permission)
+        return answer
 
     def each(self, function: Callable[[A], B], items: Iterable[A]) -> list[B]:
         """Return the results of a function that makes calls, for all items in their order, some at a time."""
@@ -95,6 +144,23 @@ class CloudClient:
         with self._lock:
             return self._meter(source)
 
+    def use(self, permission: str) -> Use:
+        """Return what became of the calls that needed a RAM action.
+
+        "Not found" is an answer; "not opened" is none, since it says nothing of the right to ask.
+        """
+        return self._tally.of(permission)
+
+    @property
+    def endpoint(self) -> str:
+        """The base URL at which STS, which says who one is, is asked."""
+        return self._endpoints.of("sts")
+
+    @property
+    def origin(self) -> Text:
+        """Where the credentials come from."""
+        return self._credentials.origin
+
     def close(self) -> None:
         """Close all connections."""
         with self._lock:
@@ -107,7 +173,7 @@ class CloudClient:
             if product not in self._channels:
                 signer = SnapshotSigner(self._credentials.source)
                 self._channels[product] = Channel(
-                    self.region, self._endpoints.of(product), signer, self._limits.concurrent
+                    self.region, self._endpoints.of(product), signer, self._limits.concurrent, self._trust
                 )
             limiter = self._limiters.setdefault(product, Limiter(self._by_product.get(product, self._limits)))
             return self._channels[product], self._meter(product), limiter
@@ -133,6 +199,7 @@ class CloudClient:
                 raise from_network(request, error, channel.endpoint, self._secrets(channel)) from None
             except Exception as error:  # noqa: BLE001 - whatever the SDK stumbles over must stay one failed call
                 raise _stumbled(request, error, self._secrets(channel)) from None
+        self.seconds_ahead = seconds_ahead(answer.date, datetime.now(UTC))
         return read_answer(request, answer, self._credentials.origin, self._secrets(channel))
 
     @staticmethod

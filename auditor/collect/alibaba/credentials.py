@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 
 from auditor.collect.alibaba.endpoints import check_url
 from auditor.collect.alibaba.failures import CallFailed
+from auditor.collect.alibaba.package import tame_package
 from auditor.collect.alibaba.redact import scrub
-from auditor.collect.alibaba.role_session import assumed_role, oidc_role
-from auditor.collect.alibaba.sdk import Snapshot, silence_loggers
+from auditor.collect.alibaba.role_session import Sts, assumed_role, oidc_role
+from auditor.collect.alibaba.sdk import Snapshot, Trust
 from auditor.collect.errors import ConfigError
 from auditor.facts.table import ReasonKind
 from auditor.facts.text import Text, t
@@ -24,6 +25,8 @@ OIDC_VARIABLES = {
     "oidc_token_file": "ALIBABA_CLOUD_OIDC_TOKEN_FILE",
 }
 """Set by ACK's webhook in the Pods of a ServiceAccount that has an RRSA role."""
+METADATA_DISABLED_VARIABLE = "ALIBABA_CLOUD_ECS_METADATA_DISABLED"
+URI_VARIABLE = "ALIBABA_CLOUD_CREDENTIALS_URI"
 OVERRIDING_VARIABLES = ("ALIYUN_ACCESS_KEY_ID", "ALIYUN_ACCESS_KEY_SECRET")
 """The classic SDK prefers these to every other credential, and says nothing."""
 
@@ -64,13 +67,17 @@ class Credentials:
 class _Place:
     """What opening credentials needs to know besides the settings."""
 
-    region: str
-    sts_url: str
+    sts: Sts
     allow_plain_http: bool
 
 
 def open_credentials(
-    settings: CredentialSettings, region: str, sts_url: str, *, allow_plain_http: bool = False
+    settings: CredentialSettings,
+    region: str,
+    sts_url: str,
+    *,
+    allow_plain_http: bool = False,
+    trust: Trust | None = None,
 ) -> Credentials:
     """Return the source of these credentials. No call is made, no file is read.
 
@@ -79,6 +86,7 @@ def open_credentials(
         region: the region in which roles are taken on.
         sts_url: the base URL of STS, for ``ram_role`` and ``rrsa``.
         allow_plain_http: whether ``uri`` may be plain ``http`` beyond this machine.
+        trust: whose certificates are trusted at STS; None for those of the public authorities.
 
     Raises:
         ConfigError: a part is missing, or variables of the environment would override what is configured.
@@ -93,7 +101,7 @@ def open_credentials(
                 kind=settings.kind,
             )
         )
-    return _open(settings, _Place(region, sts_url, allow_plain_http), "credentials")
+    return _open(settings, _Place(Sts(region, sts_url, trust), allow_plain_http), "credentials")
 
 
 def _open(settings: CredentialSettings, place: _Place, key: str) -> Credentials:
@@ -145,8 +153,7 @@ def _ram_role(settings: CredentialSettings, place: _Place, key: str) -> Credenti
     base = _open(settings.source or CredentialSettings(), place, f"{key}.source" if settings.source else key)
     source = assumed_role(
         base.source,
-        place.region,
-        place.sts_url,
+        place.sts,
         role_arn=settings.role_arn,
         session_name=settings.session_name,
         external_id=settings.external_id,
@@ -168,8 +175,7 @@ def _rrsa(settings: CredentialSettings, place: _Place, key: str) -> Credentials:
         )
     origin = t("the role {role}, by the token in {file}", role=parts["role_arn"], file=parts["oidc_token_file"])
     source = oidc_role(
-        place.region,
-        place.sts_url,
+        place.sts,
         role_arn=parts["role_arn"],
         provider_arn=parts["oidc_provider_arn"],
         token_file=parts["oidc_token_file"],
@@ -197,7 +203,7 @@ def _default(settings: CredentialSettings, place: _Place, key: str) -> Credentia
     if all(os.environ.get(variable) for variable in OIDC_VARIABLES.values()):
         return _rrsa(CredentialSettings("rrsa", session_name=settings.session_name), place, key)
     return _by_package(
-        lambda providers: providers.DefaultCredentialsProvider(),
+        _chain,
         t("the default chain (environment, profile files, instance metadata, credentials URI)"),
     )
 
@@ -236,8 +242,21 @@ def _uri(settings: CredentialSettings, place: _Place, key: str) -> Credentials:
     )
 
 
+def _chain(providers: Any) -> "_FirstOf":
+    """Return the package's default chain from the profile files on.
+
+    Its own one would start a thread that renews in the background, even where there is no instance role.
+    """
+    members = [providers.CLIProfileCredentialsProvider(), providers.ProfileCredentialsProvider()]
+    if os.environ.get(METADATA_DISABLED_VARIABLE, "").lower() != "true":
+        members.append(providers.EcsRamRoleCredentialsProvider(async_update_enabled=False))
+    if uri := os.environ.get(URI_VARIABLE, ""):
+        members.append(providers.URLCredentialsProvider(uri=uri))
+    return _FirstOf(*members)
+
+
 class _FirstOf:
-    """The first of several providers that has credentials."""
+    """The first of several providers that has credentials; the one that had them is the only one from then on."""
 
     def __init__(self, *providers: Any) -> None:
         self._providers = providers
@@ -246,9 +265,12 @@ class _FirstOf:
         errors = []
         for provider in self._providers:
             try:
-                return provider.get_credentials()
+                found = provider.get_credentials()
             except Exception as error:  # noqa: BLE001 - the package raises plain exceptions for "none here"
                 errors.append(str(error))
+            else:
+                self._providers = (provider,)
+                return found
         raise LookupError("; ".join(errors))
 
 
@@ -263,7 +285,7 @@ def _by_package(make: Callable[[Any], Any], origin: Text) -> Credentials:
                 if not made:
                     from alibabacloud_credentials import provider  # noqa: PLC0415 - see above
 
-                    silence_loggers()
+                    tame_package()
                     made.append(make(provider))
             found = made[0].get_credentials()
         except Exception as error:  # noqa: BLE001 - of many kinds, and its words may hold a token

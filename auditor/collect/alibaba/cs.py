@@ -11,7 +11,7 @@ from auditor.collect.alibaba.filling import from_list, one_by_one
 from auditor.collect.alibaba.paging import WHOLE
 from auditor.collect.alibaba.sdk import Request
 from auditor.collect.provider import provides
-from auditor.facts.cloud.cs import Addon, Cluster, NodePool
+from auditor.facts.cloud.cs import Addon, Cluster, NodePool, PoolPattern, PoolTaint
 from auditor.facts.ref import Layer
 from auditor.facts.table import Table
 
@@ -75,7 +75,16 @@ def _cluster(fields: Fields) -> Cluster:
         worker_role_name=fields.known("worker_ram_role_name"),
         api_endpoints=_texts_of(_embedded(fields, "master_url")),
         component_versions=_component_versions(meta),
+        api_load_balancer_ids=_api_load_balancer_ids(fields.child("control_plane_endpoints_config")),
+        node_cidr_mask=fields.known("node_cidr_mask") or capabilities.known("NodeCIDRMask"),
+        initial_version=fields.known("init_version"),
     )
+
+
+def _api_load_balancer_ids(endpoints: Fields) -> list[str]:
+    # external_loadbalancer_id is none of them: it is that of the Ingress controller.
+    ids = [balancer.word("load_balancer_id") for balancer in endpoints.records("load_balancers_config") or []]
+    return list(dict.fromkeys(one for one in ids if one))
 
 
 def _embedded(fields: Fields, name: str) -> Fields:
@@ -108,6 +117,9 @@ def _node_pool(fields: Fields) -> NodePool:
     info = fields.child("nodepool_info")
     scaling = fields.child("auto_scaling")
     group = fields.child("scaling_group")
+    config = fields.child("kubernetes_config")
+    status = fields.child("status")
+    security_group_id = group.word("security_group_id")
     vswitch_ids = group.texts("vswitch_ids")
     if vswitch_ids is None and scaling.flag("enable"):
         raise BadField("scaling_group.vswitch_ids")
@@ -122,8 +134,34 @@ def _node_pool(fields: Fields) -> NodePool:
         vswitch_ids=vswitch_ids or [],
         instance_types=group.texts("instance_types") or [],
         role_name=group.word("ram_role_name"),
-        labels=_labels(fields.child("kubernetes_config")),
-        state=fields.child("status").known("state"),
+        labels=_labels(config),
+        state=status.known("state"),
+        taints=[_taint(taint) for taint in config.records("taints") or []],
+        patterns=[_pattern(pattern) for pattern in group.records("instance_patterns") or []],
+        unschedulable=config.flag("unschedulable"),
+        charge_type=group.word("instance_charge_type"),
+        spot_strategy=group.word("spot_strategy"),
+        desired_size=group.integer("desired_size"),
+        security_group_ids=group.texts("security_group_ids") or ([security_group_id] if security_group_id else []),
+        multi_zone_policy=group.known("multi_az_policy"),
+        total_nodes=status.integer("total_nodes"),
+    )
+
+
+def _taint(fields: Fields) -> PoolTaint:
+    return PoolTaint(key=fields.required("key"), effect=fields.word("effect"), value=fields.word("value"))
+
+
+def _pattern(fields: Fields) -> PoolPattern:
+    # Older pools give one size (cores, or core before that) in place of bounds.
+    cores = fields.integer("cores") or fields.integer("core") or None
+    memory = fields.number("memory") or None
+    return PoolPattern(
+        min_cpu=fields.integer("min_cpu_cores") or cores,
+        max_cpu=fields.integer("max_cpu_cores") or cores,
+        min_memory_gib=fields.number("min_memory_size") or memory,
+        max_memory_gib=fields.number("max_memory_size") or memory,
+        architectures=fields.texts("cpu_architectures") or fields.texts("architectures") or [],
     )
 
 

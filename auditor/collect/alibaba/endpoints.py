@@ -14,6 +14,9 @@ from auditor.collect.errors import ConfigError
 from auditor.facts.text import Text, t
 from auditor.loopback import is_loopback
 
+_EVERYWHERE = {"cms": "metrics.cn-hangzhou.aliyuncs.com"}
+"""Products with one host for all regions, and no table of endpoints in the SDK."""
+
 _CODES = {"cs": "CS", "nas": "NAS", "quotas": "quotas"}
 """Product codes that are not simply capitalised."""
 
@@ -23,12 +26,26 @@ _LATER_REGIONS = (
     "ap-southeast-7",
     "cn-fuzhou",
     "cn-guangzhou",
+    "cn-heyuan-acdr-1",
     "cn-nanjing",
+    "cn-wuhan-lr",
+    "cn-wulanchabu-gic-1",
+    "cn-zhengzhou-jva",
     "cn-zhongwei",
     "me-central-1",
     "na-south-1",
+    "us-southeast-1",
 )
-"""Public regions that are younger than the tables of the SDK."""
+"""Regions that are younger than the tables of the SDK.
+
+They are those of the endpoint map in the official new-generation SDK of CS 2015-12-15, and cn-zhongwei and
+ap-southeast-6 from Alibaba Cloud's pages "ACK: supported regions" and "Server Load Balancer: endpoints". Wherever that
+map, the one of ESS 2022-02-22, or the pages on endpoints of ECS, CLB and CS name a host in them, it is
+``<product>.<region>.aliyuncs.com``, but for the one below.
+"""
+
+_ODD_HOSTS = {("ess", "cn-nanjing"): "ess.aliyuncs.com"}
+"""Hosts in later regions that have another form; from the endpoint map of ESS 2022-02-22."""
 
 
 class Endpoints:
@@ -103,6 +120,8 @@ def check_url(url: str, key: str, *, allow_plain_http: bool = False) -> str:
 def _shipped(region: str, products: list[str]) -> dict[str, str]:
     if not products:
         return {}
+    found = {product: f"https://{host}" for product, host in _EVERYWHERE.items() if product in products}
+    products = [product for product in products if product not in found]
     data = {product: _endpoint_data(product) for product in products}
     regional = [product for product in products if data[product].getEndpointRegional() != "central"]
     known = _known_regions()
@@ -120,7 +139,7 @@ def _shipped(region: str, products: list[str]) -> dict[str, str]:
                 example=missing[0],
             )
         )
-    return {product: f"https://{host}" for product, host in hosts.items()}
+    return found | {product: f"https://{host}" for product, host in hosts.items()}
 
 
 def _unknown_region(region: str, products: list[str], known: frozenset[str]) -> Text:
@@ -135,6 +154,8 @@ def _unknown_region(region: str, products: list[str], known: frozenset[str]) -> 
 
 
 def _resolve(product: str, region: str, data: Any) -> str:
+    if host := _ODD_HOSTS.get((product, region)):
+        return host
     from aliyunsdkcore.acs_exception.exceptions import ClientException  # noqa: PLC0415 - SDK imported when used
     from aliyunsdkcore.endpoint.chained_endpoint_resolver import ChainedEndpointResolver  # noqa: PLC0415
     from aliyunsdkcore.endpoint.resolver_endpoint_request import ResolveEndpointRequest  # noqa: PLC0415
@@ -147,7 +168,8 @@ def _resolve(product: str, region: str, data: Any) -> str:
     try:
         return str(ChainedEndpointResolver(_offline_resolvers()).resolve(request))
     except ClientException:
-        return ""
+        # The SDK's rule for the form of hosts does not know the prefix of each later region.
+        return f"{product}.{region}.aliyuncs.com" if region in _LATER_REGIONS else ""
 
 
 @functools.cache
@@ -171,7 +193,8 @@ def _known_regions() -> frozenset[str]:
     )
 
     shipped = json.loads(Path(LocalConfigRegionalEndpointResolver.ENDPOINT_JSON).read_text(encoding="utf-8"))
-    named = {region for product in VERSIONS for region in _endpoint_data(product).getEndpointMap()}
+    tabled = [product for product in VERSIONS if product not in _EVERYWHERE]
+    named = {region for product in tabled for region in _endpoint_data(product).getEndpointMap()}
     return frozenset({*shipped["regions"], *named, *_LATER_REGIONS})
 
 

@@ -31,6 +31,7 @@ def collect_scaling_groups(client: CloudClient, node_pools: Table[NodePool]) -> 
 def _scaling_group(fields: Fields) -> ScalingGroup:
     # The list of vSwitches is null for a group that was made with a single one.
     single = fields.word("VSwitchId")
+    overrides = fields.records("LaunchTemplateOverrides", "LaunchTemplateOverride")
     return ScalingGroup(
         id=fields.required("ScalingGroupId"),
         name=fields.word("ScalingGroupName"),
@@ -41,4 +42,11 @@ def _scaling_group(fields: Fields) -> ScalingGroup:
         total_capacity=fields.integer("TotalCapacity"),
         suspended_processes=fields.texts("SuspendedProcesses", "SuspendedProcess") or [],
         system_suspended=fields.flag("SystemSuspended"),
+        desired_capacity=fields.integer("DesiredCapacity"),
+        pending_capacity=fields.integer("PendingCapacity"),
+        active_configuration_id=fields.word("ActiveScalingConfigurationId"),
+        launch_template_id=fields.word("LaunchTemplateId"),
+        template_types=[kind for one in overrides or [] if (kind := one.word("InstanceType"))],
+        multi_zone_policy=fields.known("MultiAZPolicy"),
+        vpc_id=fields.known("VpcId"),
     )

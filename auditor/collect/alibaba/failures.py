@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from auditor.collect.alibaba.redact import scrub
-from auditor.collect.alibaba.sdk import Answer, Request
+from auditor.collect.alibaba.sdk import BARE_LIST, Answer, Request
 from auditor.facts.table import Reason, ReasonKind
 from auditor.facts.text import Text, t
 
@@ -30,7 +30,7 @@ _ABSENT = re.compile(
 )
 _NOT_THE_OBJECT = re.compile(r"^(Invalid|Unsupported)?(Action|Api|Version|Product|Region|Endpoint)", re.IGNORECASE)
 """What is not found is the operation or its place, as a gateway says that does not know it: no word of the object."""
-_OPTIONAL_PRODUCTS = ("nas", "nlb")
+_OPTIONAL_PRODUCTS = ("alb", "nas", "nlb")
 """Products that a region may lack while it has ACK."""
 
 
@@ -115,11 +115,23 @@ def read_answer(request: Request, answer: Answer, credentials: Text, secrets: It
         body = msgspec.json.decode(answer.body)
     except msgspec.DecodeError:
         raise _not_json(request, answer) from None
+    if request.bare_list and is_success:
+        if not isinstance(body, list):
+            raise malformed(request.product, request.permission, t("it is no JSON array"))
+        return {BARE_LIST: body}
     if not isinstance(body, dict):
         raise malformed(request.product, request.permission, t("it is no JSON object"))
-    if is_success and body.get("Success") not in (False, "false", "False"):
+    if is_success and not _is_refusal(request, body):
         return body
     raise _refused(request, answer.status, body, credentials, secrets)
+
+
+def _is_refusal(request: Request, body: dict[str, Any]) -> bool:
+    """Tell whether an answer that came with HTTP 2xx says all the same that the call failed."""
+    if body.get("Success") in (False, "false", "False"):
+        return True
+    # CloudMonitor gives a status in every answer, 200 for success.
+    return request.product == "cms" and str(body.get("Code") or 200) != "200"
 
 
 def _not_json(request: Request, answer: Answer) -> CallFailed:
@@ -145,7 +157,9 @@ def _refused(
     request: Request, status: int, body: dict[str, Any], credentials: Text, secrets: Iterable[str]
 ) -> CallFailed:
     # CS writes its own errors in lower case, those of the gateway before it in upper case.
-    code = _first(body, "Code", "code", "error_code")
+    code = scrub(_first(body, "Code", "code", "error_code"), secrets)
+    if code.isdecimal() and 200 <= status < 300:
+        status, code = int(code), ""  # CloudMonitor's code is the status that its answer should have had
     message = scrub(_first(body, "Message", "message", "error"), secrets)
     kind, text = _meaning(request, status, code, message, credentials)
     return CallFailed(

@@ -1,5 +1,6 @@
 """Reading answers: each field may be left out, but one of another type than documented spoils its row."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 
@@ -87,6 +88,17 @@ class Fields:
             return value.lower() == "true"
         raise BadField(name)
 
+    def moment(self, name: str) -> datetime | None:
+        """Return a time; None if it was not given. One without an offset is in UTC, as all times of the cloud are."""
+        text = self.word(name)
+        if not text:
+            return None
+        try:
+            time = datetime.fromisoformat(text)
+        except ValueError:
+            raise BadField(name) from None
+        return time if time.tzinfo else time.replace(tzinfo=UTC)
+
     def child(self, name: str) -> "Fields":
         """Return an object inside; an empty one if it was not given."""
         value = self._data.get(name)
@@ -119,6 +131,13 @@ class Fields:
         if records is None:
             raise BadField(outer)
         return records
+
+    def required_texts(self, outer: str, inner: str = "") -> list[str]:
+        """Return a list of texts that must be there: its absence does not mean that it is empty."""
+        texts = self.texts(outer, inner)
+        if texts is None:
+            raise BadField(outer)
+        return texts
 
     def tags(self) -> dict[str, str]:
         """Return the tags, however they are wrapped and their keys are spelt."""

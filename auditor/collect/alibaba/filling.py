@@ -1,6 +1,6 @@
 """Fills fact tables: from one list, from batches of ids, or object by object. Partial results are kept."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, TypeVar
 
 from auditor.collect.alibaba.client import CloudClient
@@ -183,9 +183,15 @@ def one_by_one(
     asked = sorted(set(keys))
     results = client.each(lambda key: _read_one(source, name, key, read, may_be_absent), asked)
     gaps = [result for result in results if isinstance(result, Gap)]
-    if asked and len(gaps) == len(asked):
-        return Table.unavailable(name, *_unique(gap.reason for gap in gaps))
     rows = [result for result in results if result is not None and not isinstance(result, Gap)]
+    return by_keys(name, asked, rows, gaps)
+
+
+def by_keys(name: str, asked: Collection[str], rows: Iterable[Row], gaps: Sequence[Gap]) -> Table[Any]:
+    """Return the table of the keys that were asked for, the gaps among them; unavailable if those hide all."""
+    hidden = frozenset().union(*(gap.keys or () for gap in gaps))
+    if asked and hidden.issuperset(asked):
+        return Table.unavailable(name, *_unique(gap.reason for gap in gaps))
     return Table(name, rows, gaps=_merged(gaps), asked=asked)
 
 

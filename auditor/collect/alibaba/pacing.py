@@ -29,8 +29,18 @@ class Limits:
     burst: int = 100
 
 
-BY_PRODUCT = types.MappingProxyType({"nlb": Limits(burst=10), "slb": Limits(per_second=25, burst=300)})
-"""The limits of products with other quotas; each load balancer of CLB takes calls of its own."""
+BY_PRODUCT = types.MappingProxyType(
+    {
+        "cms": Limits(per_second=20, burst=20),
+        "nlb": Limits(burst=10),
+        "slb": Limits(per_second=25, burst=300),
+    }
+)
+"""The limits of products with other quotas.
+
+Each load balancer of CLB takes calls of its own. CloudMonitor admits 50 reads of metrics a second, which the whole
+account shares with its dashboards (the page on API rate quotas).
+"""
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,8 @@ A list is complete when as much was gathered as was announced. What was gathered
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
-from auditor.collect.alibaba.client import CloudClient
 from auditor.collect.alibaba.failures import CallFailed, malformed
 from auditor.collect.alibaba.fields import BadField, Fields
 from auditor.collect.alibaba.sdk import Request
@@ -26,6 +25,8 @@ class Numbered:
     number_param: str = "PageNumber"
     size_param: str = "PageSize"
     total: str = "TotalCount"
+    newest: int | None = None
+    """So many rows are enough, of a list that begins with the newest: what comes after them is left, not missing."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,18 @@ class Tokened:
     size: int
     size_param: str = "MaxResults"
     total: str = "TotalCount"
+
+
+@dataclass(frozen=True)
+class NumberedOrTokened:
+    """Paging of Container Service: by token where an answer hands one out, else by number.
+
+    The total stands inside ``page_info``, and may be left out beside a token. ``newest`` is as in Numbered.
+    """
+
+    size: int
+    newest: int
+    total: str = "page_info.total_count"
 
 
 @dataclass(frozen=True)
@@ -51,7 +64,14 @@ ROUTE_PAGE = Tokened(100, "MaxResult")
 """The pages of a route table (VPC), whose size parameter is singular."""
 WHOLE = Whole()
 
-Style = Numbered | Tokened | Whole
+Style = Numbered | Tokened | NumberedOrTokened | Whole
+
+
+class Caller(Protocol):
+    """Who sends the calls: the client, or what stands before it and makes its answers readable."""
+
+    def call(self, request: Request) -> dict[str, Any]:
+        """Send a request and return its decoded answer. Raises CallFailed."""
 
 
 @dataclass
@@ -73,7 +93,7 @@ class Listing:
     failure: CallFailed | None = None
 
 
-def gather(client: CloudClient, request: Request, outer: str, inner: str, style: Style) -> Listing:
+def gather(client: Caller, request: Request, outer: str, inner: str, style: Style) -> Listing:
     """Read a whole list. Never raises for what the API answers: see ``reasons`` of the result.
 
     A product that the account has not opened has no such resources: its list is empty, and known.
@@ -98,14 +118,12 @@ def gather(client: CloudClient, request: Request, outer: str, inner: str, style:
     return listing
 
 
-def _pages(
-    client: CloudClient, request: Request, outer: str, inner: str, style: Style, listing: Listing
-) -> Iterator[None]:
+def _pages(client: Caller, request: Request, outer: str, inner: str, style: Style, listing: Listing) -> Iterator[None]:
     advance = _Advance(request, style)
     for _ in range(MOST_PAGES):
         answer = Fields(client.call(advance.next_request()))
         listing.last = answer
-        total = answer.integer(style.total)
+        total = _total(answer, style)
         listing.announced = listing.announced if total is None else total
         page = answer.items(outer, inner)
         if page is None and not (total == 0 and not listing.items):
@@ -116,6 +134,11 @@ def _pages(
             return
         yield
     listing.reasons.append(_cut(request, listing, t("the list did not end after {n} pages", n=MOST_PAGES)))
+
+
+def _total(answer: Fields, style: Style) -> int | None:
+    outer, _, inner = style.total.rpartition(".")
+    return (answer.child(outer) if outer else answer).integer(inner)
 
 
 class _Advance:
@@ -136,20 +159,26 @@ class _Advance:
         if isinstance(style, Tokened):
             token = {"NextToken": self._tokens[-1]} if self._tokens else {}
             return self._request.having(**{style.size_param: style.size}, **token)
+        if isinstance(style, NumberedOrTokened):
+            if self._tokens:
+                return self._request.having(next_token=self._tokens[-1], max_results=style.size)
+            return self._request.having(page_number=self._number, page_size=style.size)
         return self._request
 
     def is_done(self, answer: Fields, page: list[Any], listing: Listing) -> bool:
         if isinstance(self._style, Numbered):
             return self._is_last_number(page, listing)
         if isinstance(self._style, Tokened):
-            return self._is_last_token(answer, listing)
+            return self._is_last_token(answer.word("NextToken"), listing)
+        if isinstance(self._style, NumberedOrTokened):
+            return self._is_last_of_either(answer, page, listing, self._style)
         self._check_shortfall(listing)
         return True
 
     def _is_last_number(self, page: list[Any], listing: Listing) -> bool:
         if listing.announced is None:
             raise BadField(self._style.total)
-        if len(listing.items) >= listing.announced:
+        if len(listing.items) >= self._wanted(listing.announced):
             return True
         if not page:
             self._check_shortfall(listing)
@@ -160,8 +189,19 @@ class _Advance:
         self._previous = page
         return False
 
-    def _is_last_token(self, answer: Fields, listing: Listing) -> bool:
-        token = answer.word("NextToken")
+    def _is_last_of_either(self, answer: Fields, page: list[Any], listing: Listing, style: NumberedOrTokened) -> bool:
+        token = answer.word("next_token")
+        if len(listing.items) >= style.newest or len(listing.items) == listing.announced:
+            return True
+        if token or self._tokens:
+            return self._is_last_token(token, listing)
+        if listing.announced is not None:
+            return self._is_last_number(page, listing)
+        if "next_token" not in answer and len(page) >= style.size:
+            raise BadField(style.total)  # a full page that says neither how much there is nor how to go on
+        return True
+
+    def _is_last_token(self, token: str, listing: Listing) -> bool:
         if not token:
             self._check_shortfall(listing)
             return True
@@ -172,8 +212,12 @@ class _Advance:
         return False
 
     def _check_shortfall(self, listing: Listing) -> None:
-        if listing.announced is not None and len(listing.items) < listing.announced:
+        if listing.announced is not None and len(listing.items) < self._wanted(listing.announced):
             listing.reasons.append(shortfall(self._request, len(listing.items), listing.announced))
+
+    def _wanted(self, announced: int) -> int:
+        newest = self._style.newest if isinstance(self._style, Numbered | NumberedOrTokened) else None
+        return announced if newest is None else min(announced, newest)
 
 
 def shortfall(request: Request, read: int, announced: int) -> Reason:

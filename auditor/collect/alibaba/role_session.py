@@ -8,12 +8,13 @@ classes of the classic SDK.
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from auditor.collect.alibaba.failures import CallFailed, from_network, malformed, read_answer
-from auditor.collect.alibaba.sdk import AnonymousSigner, Channel, Request, Snapshot, SnapshotSigner
+from auditor.collect.alibaba.sdk import AnonymousSigner, Channel, Request, Snapshot, SnapshotSigner, Trust
 from auditor.facts.table import ReasonKind
 from auditor.facts.text import Text, t
 
@@ -56,10 +57,18 @@ class RoleSession:
         return self._snapshot
 
 
+@dataclass(frozen=True)
+class Sts:
+    """Where roles are taken on: the region, the base URL, and whose certificates are trusted there."""
+
+    region: str
+    url: str
+    trust: Trust | None = None
+
+
 def assumed_role(
     base: Callable[[], Snapshot],
-    region: str,
-    sts_url: str,
+    sts: Sts,
     *,
     role_arn: str,
     session_name: str,
@@ -71,12 +80,11 @@ def assumed_role(
     if external_id:
         params["ExternalId"] = external_id
     request = Request("sts", "AssumeRole", params)
-    return RoleSession(_Asker(region, sts_url, SnapshotSigner(base), origin).of(lambda: request))
+    return RoleSession(_Asker(sts, SnapshotSigner(base), origin).of(lambda: request))
 
 
 def oidc_role(
-    region: str,
-    sts_url: str,
+    sts: Sts,
     *,
     role_arn: str,
     provider_arn: str,
@@ -99,26 +107,25 @@ def oidc_role(
             },
         )
 
-    return RoleSession(_Asker(region, sts_url, AnonymousSigner(), origin).of(request))
+    return RoleSession(_Asker(sts, AnonymousSigner(), origin).of(request))
 
 
 class _Asker:
     """Sends one request to STS and reads its answer. Repeats are left to the call that needs the credentials."""
 
-    def __init__(self, region: str, sts_url: str, signer: SnapshotSigner | AnonymousSigner, origin: Text) -> None:
-        self._region = region
-        self._url = sts_url
+    def __init__(self, sts: Sts, signer: SnapshotSigner | AnonymousSigner, origin: Text) -> None:
+        self._sts = sts
         self._signer = signer
         self._origin = origin
 
     def of(self, make: Callable[[], Request]) -> Callable[[], dict[str, Any]]:
         def ask() -> dict[str, Any]:
             request = make()
-            channel = Channel(self._region, self._url, self._signer, 1)
+            channel = Channel(self._sts.region, self._sts.url, self._signer, 1, self._sts.trust)
             try:
                 answer = channel.send(request, _CONNECT_TIMEOUT, _READ_TIMEOUT)
             except OSError as error:
-                raise from_network(request, error, self._url, self._secrets(request)) from None
+                raise from_network(request, error, self._sts.url, self._secrets(request)) from None
             finally:
                 channel.close()
             return read_answer(request, answer, self._origin, self._secrets(request))

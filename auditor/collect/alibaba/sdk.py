@@ -5,15 +5,21 @@ Nothing of the SDK is imported before the first request is built or the first ch
 
 import importlib
 import logging
+import ssl
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
+from auditor.collect.errors import ConfigError
+from auditor.facts.text import Text, t
 from auditor.loopback import is_loopback
 
 VERSIONS = {
+    "alb": "v20200616",
+    "cms": "v20190101",
     "cs": "v20151215",
     "ecs": "v20140526",
     "ess": "v20140828",
@@ -27,7 +33,11 @@ VERSIONS = {
 }
 """The products that are asked, and the API version that the classic SDK speaks with each."""
 
+METADATA_SERVICE = "100.100.100.200"
+"""Where an ECS instance is told its role's credentials; the address is the same on each."""
 CS_VERSION = "2015-12-15"
+BARE_LIST = "items"
+"""The key under which an answer that is a bare JSON array is handed on."""
 _LOGGERS = ("aliyunsdkcore", "credentials", "alibabacloud-tea")
 _taming = threading.Lock()
 _tamed = threading.Event()
@@ -39,29 +49,39 @@ class Request:
 
     Attributes:
         product: the product, in lower case (``ecs``).
-        action: the operation (``DescribeDisks``); with the product it is also the RAM action.
-        params: by the name of the SDK's setter, which differs from the name on the wire for some lists.
-        path: the path with ``[Name]`` places, for an operation of CS that the classic SDK has no class for.
+        action: the operation (``DescribeDisks``); with the product it is mostly the RAM action too.
+        params: by the name of the SDK's setter, which differs from the name on the wire for some lists; by the
+            name on the wire for an operation that the classic SDK has no class for.
+        path: for an operation of CS that the classic SDK has no class for: the path, with ``[Name]`` places for
+            parameters. The other parameters go into the query.
+        version: for an operation of another product that the classic SDK has no class for: the date of its API.
+        granted_by: the RAM action, where it is not called as the operation is (``QueryMetricList``).
+        bare_list: whether the answer is a JSON array, and no object: it is handed on as the list ``BARE_LIST``.
     """
 
     product: str
     action: str
     params: Mapping[str, Any] = field(default_factory=dict)
     path: str = ""
+    version: str = ""
+    granted_by: str = ""
+    bare_list: bool = False
 
     @property
     def permission(self) -> str:
         """The RAM action that it needs."""
-        return f"{self.product}:{self.action}"
+        return f"{self.product}:{self.granted_by or self.action}"
 
     def having(self, **params: Any) -> "Request":
         """Return the same operation with further parameters."""
-        return Request(self.product, self.action, {**self.params, **params}, self.path)
+        return replace(self, params={**self.params, **params})
 
     def build(self) -> Any:
         """Return a fresh SDK request: signing changes a request, so each attempt and each page needs its own."""
         tame()
-        return self._build_by_path() if self.path else self._build_by_class()
+        if self.path:
+            return self._build_by_path()
+        return self._build_by_version() if self.version else self._build_by_class()
 
     def _build_by_class(self) -> Any:
         name = f"{self.action}Request"
@@ -77,7 +97,19 @@ class Request:
         request = CommonRequest(version=CS_VERSION, action_name=self.action, uri_pattern=self.path, product="CS")
         request.set_method("GET")
         for key, value in self.params.items():
-            request.add_path_param(key, value)
+            if f"[{key}]" in self.path:
+                request.add_path_param(key, value)
+            else:
+                request.add_query_param(key, value)
+        return request
+
+    def _build_by_version(self) -> Any:
+        from aliyunsdkcore.request import CommonRequest  # noqa: PLC0415 - the SDK is imported when it is used
+
+        request = CommonRequest(version=self.version, action_name=self.action, product=self.product.capitalize())
+        request.set_method("POST")
+        for key, value in self.params.items():
+            request.add_query_param(key, value)
         return request
 
 
@@ -124,16 +156,53 @@ class AnonymousSigner:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back: the HTTP status and the body, whatever they are."""
+    """What came back: the HTTP status, the body and the ``Date`` header, whatever they are."""
 
     status: int
     body: bytes
+    date: str = ""
+
+
+@dataclass(frozen=True)
+class Trust:
+    """Whose certificates are trusted: those of the public authorities, and those in a file beside them."""
+
+    ca_file: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError if the file can't be read, or is none of certificates."""
+        if self.ca_file is not None:
+            self.context()
+
+    def context(self) -> ssl.SSLContext:
+        """Return a new context that trusts the certificates in the file; the public ones are added by the SDK."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        # The SDK's urllib3 compares the names by itself, also for addresses, which it does not hand to the context.
+        context.check_hostname = False
+        try:
+            context.load_verify_locations(self.ca_file)
+        except ssl.SSLError:
+            raise _bad_authority(self.ca_file, t("it holds no certificate in PEM")) from None
+        except OSError as error:
+            raise _bad_authority(self.ca_file, error.strerror or type(error).__name__) from None
+        return context
+
+
+def _bad_authority(path: Path | None, why: str | Text) -> ConfigError:
+    return ConfigError(t("ca_file: {file} can't be used: {why}; expected certificates in PEM", file=str(path), why=why))
 
 
 class Channel:
     """The way to one product: a session of the SDK's, a base URL, and a signer. May be shared by threads."""
 
-    def __init__(self, region: str, base_url: str, signer: SnapshotSigner | AnonymousSigner, pool_size: int) -> None:
+    def __init__(
+        self,
+        region: str,
+        base_url: str,
+        signer: SnapshotSigner | AnonymousSigner,
+        pool_size: int,
+        trust: Trust | None = None,
+    ) -> None:
         """Open the channel; nothing is sent."""
         tame()
         from aliyunsdkcore.client import AcsClient  # noqa: PLC0415 - the SDK is imported when it is used
@@ -150,6 +219,8 @@ class Channel:
             pool_size=pool_size,
         )
         self._acs.proxy = proxies_for(base_url)
+        if trust and trust.ca_file:
+            self._acs.session.mount("https://", _adapter(trust.context(), pool_size))
         self._acs.session.trust_env = False  # else a .netrc entry would replace the signature
 
     @property
@@ -172,23 +243,39 @@ class Channel:
         http = self._acs._make_http_response(  # noqa: SLF001 - see above
             self._base_url, built, read_timeout, connect_timeout, self.signer
         )
-        status, _headers, body = http.get_response_object()
-        return Answer(status, body)
+        status, headers, body = http.get_response_object()
+        return Answer(status, body, headers.get("Date", ""))
 
     def close(self) -> None:
         """Close the connections."""
         self._acs.session.close()
 
 
+def _adapter(context: ssl.SSLContext, pool_size: int) -> Any:
+    """Return an adapter of the SDK's HTTP library that verifies by a context."""
+    from aliyunsdkcore.vendored.requests.adapters import HTTPAdapter  # noqa: PLC0415
+
+    class Adapter(HTTPAdapter):  # type: ignore[misc]  # its base has no types
+        def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+            super().init_poolmanager(*arguments, **options, ssl_context=context)
+
+        def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
+            return super().proxy_manager_for(proxy, **options, ssl_context=context)
+
+    return Adapter(pool_maxsize=pool_size)
+
+
 def proxies_for(base_url: str) -> dict[str, str | None]:
     """Return the proxies for a URL, by ``HTTPS_PROXY``, ``HTTP_PROXY`` and ``NO_PROXY``.
 
     The SDK overlooks ``NO_PROXY``, and reads the environment again unless it is told something: hence None for
-    "no proxy". A loopback address is never asked for through a proxy, which would mean another machine there.
+    "no proxy". A loopback address and the metadata service of the instance are never asked for through a proxy:
+    they would be another machine's there.
     """
     from aliyunsdkcore.vendored.requests.utils import get_environ_proxies  # noqa: PLC0415
 
-    found: dict[str, str] = {} if is_loopback(base_url) else get_environ_proxies(base_url)
+    is_near = is_loopback(base_url) or urlsplit(base_url).hostname == METADATA_SERVICE
+    found: dict[str, str] = {} if is_near else get_environ_proxies(base_url)
     return {"http": found.get("http"), "https": found.get("https")}
 
 
@@ -211,13 +298,12 @@ def tame() -> None:
 def silence_loggers() -> None:
     """Silence the loggers of the SDK and the credentials package: they print keys, tokens and signed URLs.
 
-    Some set their own level and handler at import, so this is to be called after each import.
+    Some set their own level and handler at import, so this is to be called after each import. They are switched off
+    altogether, so that a level that is set later, for all loggers of a process, does not make them speak again.
     """
-    for name in list(logging.root.manager.loggerDict):
-        if name.partition(".")[0] in _LOGGERS:
-            logger = logging.getLogger(name)
-            logger.handlers.clear()
-            logger.setLevel(logging.CRITICAL)
-    for name in _LOGGERS:
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-        logging.getLogger(name).addHandler(logging.NullHandler())
+    names = [name for name in logging.root.manager.loggerDict if name.partition(".")[0] in _LOGGERS]
+    for name in {*names, *_LOGGERS}:
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.setLevel(logging.CRITICAL)
+        logger.disabled = True

@@ -1,5 +1,6 @@
 """ECS: security groups, their rules, and the lists that rules refer to."""
 
+from auditor.collect.alibaba.balancer_scope import nlb_ids
 from auditor.collect.alibaba.client import CloudClient
 from auditor.collect.alibaba.ecs import ids_text
 from auditor.collect.alibaba.fields import BadField, Fields
@@ -16,14 +17,24 @@ from auditor.facts.cloud.ecs import (
     SecurityGroupRule,
     SecurityGroupRules,
 )
+from auditor.facts.cloud.nlb import NetworkLoadBalancer
+from auditor.facts.kubernetes.services import Service
 from auditor.facts.ref import Layer
 from auditor.facts.table import Table
 
 _WITHOUT_PORTS = ("all", "icmp", "icmpv6", "gre")
+_NOT_NEEDED = ("network_interfaces", "network_load_balancers", "services")
+"""Without these some groups stay unread, and whoever asks for one of those learns that it was not asked for."""
 
 
-def group_ids(instances: Table[Instance], network_interfaces: Table[NetworkInterface]) -> set[str]:
-    """Return the security groups of the nodes' instances, and of the network interfaces in their VPC.
+def group_ids(
+    client: CloudClient,
+    instances: Table[Instance],
+    network_interfaces: Table[NetworkInterface],
+    network_load_balancers: Table[NetworkLoadBalancer],
+    services: Table[Service],
+) -> set[str]:
+    """Return the security groups of the nodes' instances, of the network interfaces in their VPC, and of the NLBs.
 
     The interfaces of other ECS instances are left out: those machines are not audited, and may be many. Where no
     interface is known, the nodes' groups are asked for all the same: many a rule decides without them.
@@ -33,6 +44,11 @@ def group_ids(instances: Table[Instance], network_interfaces: Table[NetworkInter
     for row in () if network_interfaces.is_unavailable else network_interfaces.known_rows():
         if row.instance_id in nodes or not row.instance_id.startswith("i-"):
             groups.update(row.security_group_ids or ())
+    if not network_load_balancers.is_unavailable:
+        own = set(nlb_ids(network_load_balancers, services, client.cluster_id))
+        for balancer in network_load_balancers.known_rows():
+            if balancer.id in own:
+                groups.update(balancer.security_group_ids)
     return groups
 
 
@@ -41,16 +57,20 @@ def group_ids(instances: Table[Instance], network_interfaces: Table[NetworkInter
     source="ecs",
     layer=Layer.CLOUD,
     permissions=("ecs:DescribeSecurityGroups",),
-    tolerates=("network_interfaces",),
+    tolerates=_NOT_NEEDED,
 )
 def collect_security_groups(
-    client: CloudClient, instances: Table[Instance], network_interfaces: Table[NetworkInterface]
+    client: CloudClient,
+    instances: Table[Instance],
+    network_interfaces: Table[NetworkInterface],
+    network_load_balancers: Table[NetworkLoadBalancer],
+    services: Table[Service],
 ) -> Table[SecurityGroup]:
-    """Fill ``security_groups`` with those of nodes and Pods."""
+    """Fill ``security_groups`` with those of nodes, Pods and NLBs."""
     return from_batches(
         client,
         "security_groups",
-        group_ids(instances, network_interfaces),
+        group_ids(client, instances, network_interfaces, network_load_balancers, services),
         100,
         lambda ids: Request("ecs", "DescribeSecurityGroups", {"SecurityGroupIds": ids_text(ids)}),
         ("SecurityGroups", "SecurityGroup"),
@@ -70,10 +90,14 @@ def collect_security_groups(
     source="ecs",
     layer=Layer.CLOUD,
     permissions=("ecs:DescribeSecurityGroupAttribute",),
-    tolerates=("network_interfaces",),
+    tolerates=_NOT_NEEDED,
 )
 def collect_security_group_rules(
-    client: CloudClient, instances: Table[Instance], network_interfaces: Table[NetworkInterface]
+    client: CloudClient,
+    instances: Table[Instance],
+    network_interfaces: Table[NetworkInterface],
+    network_load_balancers: Table[NetworkLoadBalancer],
+    services: Table[Service],
 ) -> Table[SecurityGroupRules]:
     """Fill ``security_group_rules``, group by group. Rules that can't all be read are not known at all."""
 
@@ -85,7 +109,7 @@ def collect_security_group_rules(
         inner_access = listing.last.known("InnerAccessPolicy") if listing.last else None
         return SecurityGroupRules(group_id, inner_access, rules)
 
-    groups = group_ids(instances, network_interfaces)
+    groups = group_ids(client, instances, network_interfaces, network_load_balancers, services)
     return one_by_one(client, "security_group_rules", "ecs", groups, read, may_be_absent=False)
 
 

@@ -3,24 +3,37 @@
 from auditor.collect.alibaba.balancer_scope import clb_ids
 from auditor.collect.alibaba.client import CloudClient
 from auditor.collect.alibaba.fields import Fields
-from auditor.collect.alibaba.filling import complete, from_list, one_by_one
-from auditor.collect.alibaba.paging import WHOLE, Numbered, Tokened, gather
+from auditor.collect.alibaba.filling import from_list, one_by_one
+from auditor.collect.alibaba.paging import Numbered, Tokened
 from auditor.collect.alibaba.sdk import Request
+from auditor.collect.alibaba.slb_reading import (
+    read_default_backends,
+    read_group_backends,
+    read_master_slave_groups,
+    read_server_groups,
+)
 from auditor.collect.provider import provides
 from auditor.facts.cloud.slb import (
-    Backend,
     DefaultBackends,
     GroupBackends,
     Listener,
     LoadBalancer,
     LoadBalancerMasterSlaveGroups,
     LoadBalancerServerGroups,
-    MasterSlaveGroup,
-    ServerGroup,
 )
 from auditor.facts.kubernetes.services import Service
 from auditor.facts.ref import Layer
 from auditor.facts.table import Table
+
+_CHARGE_TYPES = {"3": "paybybandwidth", "4": "paybytraffic"}
+"""The figures of ``InternetChargeType`` in the list of load balancers; other operations write the words."""
+_CONFIGS = {
+    "tcp": "TCPListenerConfig",
+    "udp": "UDPListenerConfig",
+    "http": "HTTPListenerConfig",
+    "https": "HTTPSListenerConfig",
+}
+"""The part of a listener that only its protocol has."""
 
 
 @provides("load_balancers", source="slb", layer=Layer.CLOUD, permissions=("slb:DescribeLoadBalancers",))
@@ -59,9 +72,7 @@ def collect_server_groups(
 
     def read(balancer_id: str) -> LoadBalancerServerGroups:
         params = {"LoadBalancerId": balancer_id, "IncludeListener": "true", "IncludeRule": "true"}
-        request = Request("slb", "DescribeVServerGroups", params)
-        items = complete(gather(client, request, "VServerGroups", "VServerGroup", WHOLE), request)
-        return LoadBalancerServerGroups(balancer_id, [_server_group(item) for item in items])
+        return read_server_groups(client, Request("slb", "DescribeVServerGroups", params), balancer_id)
 
     ids = clb_ids(load_balancers, services, client.cluster_id)
     return one_by_one(client, "server_groups", "slb", ids, read)
@@ -72,8 +83,8 @@ def collect_group_backends(client: CloudClient, server_groups: Table[LoadBalance
     """Fill ``group_backends`` for all known server groups."""
 
     def read(group_id: str) -> GroupBackends:
-        fields = Fields(client.call(Request("slb", "DescribeVServerGroupAttribute", {"VServerGroupId": group_id})))
-        return GroupBackends(group_id, _backends(fields), fields.word("VServerGroupName"))
+        request = Request("slb", "DescribeVServerGroupAttribute", {"VServerGroupId": group_id})
+        return read_group_backends(client, request, group_id)
 
     ids = {group.id for row in server_groups.known_rows() for group in row.groups}
     return one_by_one(client, "group_backends", "slb", ids, read)
@@ -87,12 +98,7 @@ def collect_master_slave_groups(
 
     def read(balancer_id: str) -> LoadBalancerMasterSlaveGroups:
         request = Request("slb", "DescribeMasterSlaveServerGroups", {"LoadBalancerId": balancer_id})
-        listing = gather(client, request, "MasterSlaveServerGroups", "MasterSlaveServerGroup", WHOLE)
-        groups = [
-            MasterSlaveGroup(item.required("MasterSlaveServerGroupId"), item.word("MasterSlaveServerGroupName"))
-            for item in complete(listing, request)
-        ]
-        return LoadBalancerMasterSlaveGroups(balancer_id, groups)
+        return read_master_slave_groups(client, request, balancer_id)
 
     ids = clb_ids(load_balancers, services, client.cluster_id)
     return one_by_one(client, "master_slave_groups", "slb", ids, read)
@@ -106,7 +112,7 @@ def collect_default_backends(
 
     def read(balancer_id: str) -> DefaultBackends:
         request = Request("slb", "DescribeLoadBalancerAttribute", {"LoadBalancerId": balancer_id})
-        return DefaultBackends(balancer_id, _backends(Fields(client.call(request))))
+        return read_default_backends(client, request, balancer_id)
 
     ids = clb_ids(load_balancers, services, client.cluster_id)
     return one_by_one(client, "default_backends", "slb", ids, read)
@@ -123,6 +129,9 @@ def _load_balancer(fields: Fields) -> LoadBalancer:
         charge_type=fields.known("InstanceChargeType"),
         vpc_id=fields.word("VpcId"),
         tags=fields.tags(),
+        bandwidth=fields.integer("Bandwidth"),
+        internet_charge_type=_internet_charge_type(fields),
+        vswitch_id=fields.word("VSwitchId"),
     )
 
 
@@ -132,46 +141,36 @@ def _listener_key(fields: Fields) -> str:
 
 
 def _listener(fields: Fields) -> Listener:
+    protocol = fields.required("ListenerProtocol").lower()
+    config = fields.child(_CONFIGS[protocol]) if protocol in _CONFIGS else Fields({})
     acl_id = fields.word("AclId")
     return Listener(
         load_balancer_id=fields.required("LoadBalancerId"),
         port=fields.required_integer("ListenerPort"),
-        protocol=fields.required("ListenerProtocol").lower(),
+        protocol=protocol,
         status=fields.known("Status"),
         scheduler=fields.known("Scheduler"),
         server_group_id=fields.word("VServerGroupId"),
         acl_status=fields.known("AclStatus"),
         acl_type=fields.known("AclType"),
         acl_ids=fields.texts("AclIds", "AclId") or ([acl_id] if acl_id else []),
-        persistence_seconds=_of_any(fields, ("TCPListenerConfig", "UDPListenerConfig")),
-        sticky_session=fields.child("HTTPListenerConfig").known("StickySession")
-        or fields.child("HTTPSListenerConfig").known("StickySession"),
+        persistence_seconds=config.integer("PersistenceTimeout"),
+        sticky_session=config.known("StickySession"),
+        established_seconds=config.integer("EstablishedTimeout"),
+        backend_port=_port(fields.integer("BackendServerPort")),
+        master_slave_group_id=config.word("MasterSlaveServerGroupId"),
+        health_check=config.known("HealthCheck"),
+        description=fields.word("Description"),
+        bandwidth=fields.integer("Bandwidth"),
     )
 
 
-def _of_any(fields: Fields, configs: tuple[str, ...]) -> int | None:
-    seconds = (fields.child(config).integer("PersistenceTimeout") for config in configs)
-    return next((value for value in seconds if value is not None), None)
+def _port(number: int | None) -> int | None:
+    """Return the port of the default group; None where the listener uses a group, whose entries have ports."""
+    return number if number and number > 0 else None
 
 
-def _server_group(fields: Fields) -> ServerGroup:
-    listeners = fields.child("AssociatedObjects").records("Listeners", "Listener") or []
-    return ServerGroup(
-        id=fields.required("VServerGroupId"),
-        name=fields.word("VServerGroupName"),
-        server_count=fields.integer("ServerCount"),
-        listeners=[f"{item.required_integer('Port')}/{item.word('Protocol').lower()}" for item in listeners],
-    )
-
-
-def _backends(fields: Fields) -> list[Backend]:
-    return [
-        Backend(
-            server_id=item.required("ServerId"),
-            port=item.integer("Port"),
-            weight=item.integer("Weight"),
-            type=item.word("Type").lower(),
-            ip=item.word("ServerIp"),
-        )
-        for item in fields.required_records("BackendServers", "BackendServer")
-    ]
+def _internet_charge_type(fields: Fields) -> str | None:
+    """Return how traffic is paid, in words: the list writes a figure, and the word beside it."""
+    figure = fields.known("InternetChargeType")
+    return fields.known("InternetChargeTypeAlias") or (_CHARGE_TYPES.get(figure, figure) if figure else None)

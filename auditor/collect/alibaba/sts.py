@@ -1,12 +1,23 @@
 """What is asked before everything else: who the auditor is, and whether the cluster is there."""
 
+from dataclasses import dataclass
+
 from auditor.collect.alibaba.client import CloudClient
-from auditor.collect.alibaba.failures import CallFailed
+from auditor.collect.alibaba.failures import CallFailed, malformed
 from auditor.collect.alibaba.sdk import Request
 from auditor.facts.table import Reason, ReasonKind
 
 _IDENTITY = Request("sts", "GetCallerIdentity")
 _NO_ANSWER = (ReasonKind.UNREACHABLE, ReasonKind.TIMEOUT)
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Somebody, as STS knows them: the account, the resource name, and what they are (``AssumedRoleUser``)."""
+
+    account: str
+    arn: str
+    kind: str
 
 
 def preflight(client: CloudClient) -> Reason | None:
@@ -16,36 +27,40 @@ def preflight(client: CloudClient) -> Reason | None:
     without a way out, or a cluster id that this account and region do not know: joined with another cluster's
     cloud side, the Kubernetes side would be judged wrongly. What concerns STS alone is none: the other products are
     asked all the same. The first call needs no permission, and a denial of the second is none of this function's
-    business.
+    business. What the second brings is kept for the table of the cluster, so that it is asked once.
     """
-    try:
-        client.call(_IDENTITY)
-    except CallFailed as failure:
-        if _stops_everything(client, failure):
-            return failure.reason
-    try:
-        client.call(_cluster(client))
-    except CallFailed as failure:
-        return failure.reason if failure.is_absent else None
-    return None
-
-
-def _stops_everything(client: CloudClient, failure: CallFailed) -> bool:
-    if failure.action != _IDENTITY.permission:
-        return True  # no credentials could be had
-    if failure.kind in _NO_ANSWER:
-        return not _answers(client)
-    return failure.is_about_identity
+    of_identity = _failure_of_identity(client)
+    if of_identity and _stops_everything(of_identity):
+        return of_identity.reason
+    of_cluster = client.ask_ahead(_cluster(client))
+    if of_cluster is None:
+        return None
+    if of_identity and of_identity.kind in _NO_ANSWER and of_cluster.kind in _NO_ANSWER:
+        return of_identity.reason  # had another product answered, STS would be the only one that can't be reached
+    return of_cluster.reason if of_cluster.is_absent else None
 
 
 def _cluster(client: CloudClient) -> Request:
     return Request("cs", "DescribeClusterDetail", {"ClusterId": client.cluster_id})
 
 
-def _answers(client: CloudClient) -> bool:
-    """Tell whether another product answers, whatever it says: STS may be the only one that can't be reached."""
+def _failure_of_identity(client: CloudClient) -> CallFailed | None:
     try:
-        client.call(_cluster(client))
+        client.call(_IDENTITY)
     except CallFailed as failure:
-        return failure.kind not in _NO_ANSWER
-    return True
+        return failure
+    return None
+
+
+def caller(client: CloudClient) -> Caller:
+    """Return who the credentials belong to. It needs no permission. Raises CallFailed."""
+    answer = client.call(_IDENTITY)
+    account, arn, kind = (answer.get(name) for name in ("AccountId", "Arn", "IdentityType"))
+    if not (isinstance(account, str) and isinstance(arn, str) and isinstance(kind, str)):
+        raise malformed("sts", _IDENTITY.permission, "AccountId, Arn, IdentityType")
+    return Caller(account, arn, kind)
+
+
+def _stops_everything(failure: CallFailed) -> bool:
+    could_not_get_credentials = failure.action != _IDENTITY.permission
+    return could_not_get_credentials or failure.is_about_identity

@@ -1,5 +1,47 @@
 """Imports every module that fills a table of the cloud side, so that its providers are registered."""
 
-from auditor.collect.alibaba import cs, ecs, ess, nas, nlb, quotas, ram, security_groups, slb, vpc
+from auditor.collect.alibaba import (
+    alb,
+    alb_health,
+    cms,
+    cs,
+    cs_records,
+    ecs,
+    ecs_types,
+    ess,
+    ess_records,
+    nas,
+    nas_quotas,
+    nlb,
+    quotas,
+    ram,
+    security_groups,
+    slb,
+    slb_access,
+    slb_foreign,
+    vpc,
+    vpc_routes,
+)
 
-MODULES = (cs, ecs, ess, nas, nlb, quotas, ram, security_groups, slb, vpc)
+MODULES = (
+    alb,
+    alb_health,
+    cms,
+    cs,
+    cs_records,
+    ecs,
+    ecs_types,
+    ess,
+    ess_records,
+    nas,
+    nas_quotas,
+    nlb,
+    quotas,
+    ram,
+    security_groups,
+    slb,
+    slb_access,
+    slb_foreign,
+    vpc,
+    vpc_routes,
+)

@@ -9,16 +9,28 @@ from auditor.collect.alibaba.filling import from_lists, one_by_one
 from auditor.collect.alibaba.paging import Numbered
 from auditor.collect.alibaba.sdk import Request
 from auditor.collect.provider import provides
+from auditor.facts.cloud.cs import Cluster
 from auditor.facts.cloud.ecs import Instance
 from auditor.facts.cloud.vpc import AclEntry, NetworkAcl, VSwitch
 from auditor.facts.ref import Layer
 from auditor.facts.table import Table
 
 
-@provides("vswitches", source="vpc", layer=Layer.CLOUD, permissions=("vpc:DescribeVSwitches",))
-def collect_vswitches(client: CloudClient, instances: Table[Instance]) -> Table[Any]:
-    """Fill ``vswitches`` with all of the VPC."""
-    vpcs = vpc_ids(instances)
+@provides(
+    "vswitches",
+    source="vpc",
+    layer=Layer.CLOUD,
+    permissions=("vpc:DescribeVSwitches",),
+    tolerates=("instances", "clusters"),
+)
+def collect_vswitches(client: CloudClient, instances: Table[Instance], clusters: Table[Cluster]) -> Table[Any]:
+    """Fill ``vswitches`` with all of the VPC: the nodes', or the cluster's where no node can be read."""
+    if instances.is_unavailable:
+        vpcs = [] if clusters.is_unavailable else sorted({row.vpc_id for row in clusters.known_rows() if row.vpc_id})
+        if not vpcs:
+            return Table.unavailable("vswitches", *instances.reasons)
+    else:
+        vpcs = vpc_ids(instances)
     if not vpcs:
         return vpc_not_said("vswitches", instances, "vpc")
     return from_lists(

@@ -1,24 +1,32 @@
-"""The client of a cluster's API: GET only, straight to bytes, with retries under one deadline."""
+"""The client of a cluster's API: it only reads, straight to bytes, with retries under one deadline.
+
+It sends GET, and one POST: the question whether somebody may do something, which changes nothing in the cluster.
+"""
 
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 from urllib.parse import urlencode, urlsplit
 
+import msgspec
 import tenacity
 from urllib3 import BaseHTTPResponse, Timeout
 from urllib3.exceptions import HTTPError
 
-from auditor.collect.kubernetes.connect import CONNECTIONS, connect, quiet
+from auditor.collect.kubernetes.access import Access
+from auditor.collect.kubernetes.calls import JSON, Attempt, Call, Review
+from auditor.collect.kubernetes.connect import CONNECTIONS, Connection, connect, quiet
 from auditor.collect.kubernetes.failures import CallFailed, answered, reason, unanswered
+from auditor.collect.tally import Tally, Use, seconds_ahead
 from auditor.facts.table import Reason, ReasonKind
 from auditor.facts.text import t
 
-JSON = "application/json"
 ANSWER_BYTES = 512 * 2**20
 """An answer is not read further than this: a page of the largest allowed objects is smaller."""
 CHUNK_BYTES = 2**20
@@ -53,16 +61,18 @@ class KubernetesClient:
 
     def __init__(
         self,
-        api_client: Any,
+        connection: Connection,
         patience: Patience,
         *,
         probes: frozenset[str] = frozenset(),
         secret_metadata: bool = False,
     ) -> None:
-        """Take the ``ApiClient`` of the ``kubernetes`` package whose authentication and connections are used.
+        """Take the connection whose authentication and pool are used.
+
+        ``seconds_ahead`` will be by how much the server's clock is ahead of this machine's; None until it has told.
 
         Args:
-            api_client: from :func:`auditor.collect.kubernetes.connect.connect`.
+            connection: from :func:`auditor.collect.kubernetes.connect.connect`.
             patience: the limits of time.
             probes: the opt-in probes that the operator switched on.
             secret_metadata: whether the metadata of Secrets may be listed.
@@ -70,10 +80,13 @@ class KubernetesClient:
         self.probes = probes
         self.secret_metadata = secret_metadata
         self.patience = patience
-        self._api_client = api_client
-        self._base = str(api_client.configuration.host).rstrip("/")
+        self.access: Access = connection.access
+        self._api_client = connection.api_client
+        self._base = self.access.server
         self._host = urlsplit(self._base).netloc.rpartition("@")[2]
         self._cost = Cost()
+        self._tally = Tally()
+        self.seconds_ahead: float | None = None
         self._lock = threading.Lock()
         self._login = threading.Lock()
         self._under_way = threading.BoundedSemaphore(CONNECTIONS)
@@ -125,22 +138,65 @@ class KubernetesClient:
         Raises:
             CallFailed: with the reason.
         """
-        url = self._base + path + (f"?{urlencode(query)}" if query else "")
-        patience = self.patience
-        trying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(_may_pass),
-            wait=self._wait,
-            stop=lambda state: (
-                state.attempt_number >= (attempts or patience.attempts) or state.upcoming_sleep >= self._seconds_left()
-            ),
-            before_sleep=lambda _state: self._count_retry(),
-            reraise=True,
-        )
-        return trying(self._get_once, url, path, permission, accept, read_timeout or patience.read_timeout)
+        call = Call("GET", path, urlencode(query or {}), permission, accept)
+        return self._until_answered(call, attempts or self.patience.attempts, read_timeout)
+
+    def attempt(
+        self,
+        path: str,
+        query: Mapping[str, str | int] | None = None,
+        *,
+        permission: str = "",
+        accept: str = JSON,
+        read_timeout: float | None = None,
+    ) -> Attempt:
+        """GET a path once, whatever comes of it, and measure how long it takes when it is its turn.
+
+        The arguments are those of :meth:`get`.
+        """
+        call = Call("GET", path, urlencode(query or {}), permission, accept)
+        with self._under_way:
+            started = time.monotonic()
+            try:
+                body = self._send(call, read_timeout)
+            except CallFailed as failure:
+                self._note(call, failure)
+                return Attempt(time.monotonic() - started, failure=failure)
+            self._note(call)
+            return Attempt(time.monotonic() - started, body)
+
+    def review(self, question: Review, spec: Mapping[str, object], *, permission: str = "") -> bytes:
+        """Ask whether somebody may do something, and return the body of the answer.
+
+        Args:
+            question: about whom.
+            spec: the ``spec`` of the review.
+            permission: what has to be granted for it, to be named if it is denied.
+
+        Raises:
+            CallFailed: with the reason.
+        """
+        kind = "SelfSubjectAccessReview" if question is Review.SELF else "SubjectAccessReview"
+        document = {"apiVersion": "authorization.k8s.io/v1", "kind": kind, "spec": spec}
+        call = Call("POST", question.value, "", permission, JSON, msgspec.json.encode(document))
+        return self._until_answered(call, self.patience.attempts, None)
+
+    def use(self, permission: str) -> Use:
+        """Return what became of the calls that needed a permission. "Not found" is an answer."""
+        return self._tally.of(permission)
+
+    @property
+    def endpoint(self) -> str:
+        """The API server's base URL."""
+        return self._base
 
     def close(self) -> None:
         """Close the connections."""
-        self._api_client.rest_client.pool_manager.clear()
+        pools = self._api_client.rest_client.pool_manager.pools
+        for key in pools.keys():  # noqa: SIM118 - it can't be iterated over
+            if pool := pools.get(key):
+                pool.close()
+        pools.clear()
         self._api_client.close()
 
     def __enter__(self) -> Self:
@@ -153,54 +209,76 @@ class KubernetesClient:
         """Close the connections."""
         self.close()
 
-    def _get_once(self, url: str, path: str, permission: str, accept: str, read_timeout: float) -> bytes:
-        with self._under_way:
-            left = self._seconds_left()
-            if left <= 0:
-                raise CallFailed(
-                    reason(
-                        ReasonKind.TIMEOUT,
-                        t(
-                            "the {seconds} s for reading the cluster were over before GET {path}",
-                            seconds=float(self.patience.deadline),
-                            path=path,
-                        ),
-                    )
-                )
-            started = time.monotonic()
-            try:
-                return self._fetch(url, path, permission, accept, min(read_timeout, left))
-            except (HTTPError, OSError) as error:
-                raise unanswered(error, path, self._host) from None
-            finally:
-                self._count_call(time.monotonic() - started)
+    def _until_answered(self, call: Call, attempts: int, read_timeout: float | None) -> bytes:
+        trying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(_may_pass),
+            wait=self._wait,
+            stop=lambda state: state.attempt_number >= attempts or state.upcoming_sleep >= self.seconds_left,
+            before_sleep=lambda _state: self._count_retry(),
+            reraise=True,
+        )
+        try:
+            body = trying(self._once, call, read_timeout)
+        except CallFailed as failure:
+            self._note(call, failure)
+            raise
+        self._note(call)
+        return body
 
-    def _fetch(self, url: str, path: str, permission: str, accept: str, read_timeout: float) -> bytes:
+    def _once(self, call: Call, read_timeout: float | None) -> bytes:
+        with self._under_way:
+            return self._send(call, read_timeout)
+
+    def _send(self, call: Call, read_timeout: float | None) -> bytes:
+        left = self.seconds_left
+        if left <= 0:
+            raise CallFailed(
+                reason(
+                    ReasonKind.TIMEOUT,
+                    t(
+                        "the {seconds} s for reading the cluster were over before {call}",
+                        seconds=float(self.patience.deadline),
+                        call=call.name,
+                    ),
+                )
+            )
+        started = time.monotonic()
+        try:
+            return self._fetch(call, min(read_timeout or self.patience.read_timeout, left))
+        except (HTTPError, OSError) as error:
+            raise unanswered(error, call.name, self._host) from None
+        finally:
+            self._count_call(time.monotonic() - started)
+
+    def _fetch(self, call: Call, read_timeout: float) -> bytes:
         login = self._authorization()
+        content = {"Content-Type": JSON} if call.body else {}
         # The pool is used directly: the package's own request methods differ between its versions, and read or
         # log bodies, and raise with them.
         response = self._api_client.rest_client.pool_manager.request(
-            "GET",
-            url,
-            headers={"Accept": accept, "User-Agent": "ack-auditor", **login},
+            call.method,
+            self._base + call.path + (f"?{call.query}" if call.query else ""),
+            body=call.body or None,
+            headers={"Accept": call.accept, "User-Agent": "ack-auditor", **content, **login},
             timeout=Timeout(connect=min(self.patience.connect_timeout, read_timeout), read=read_timeout),
             retries=False,
             redirect=False,
             preload_content=False,
         )
+        self.seconds_ahead = seconds_ahead(response.headers.get("Date", ""), datetime.now(UTC))
         try:
-            body = self._read(response, path)
+            body = self._read(response, call.name)
         except BaseException:
             response.close()
             raise
         response.release_conn()
-        if response.status != 200:
-            for secret in login.values():
-                body = body.replace(secret.split()[-1].encode(), b"***")
-            raise answered(response.status, body, response.headers.get("Retry-After"), path, permission)
+        for secret in login.values():  # a proxy in between may repeat what it was sent, whatever the status
+            body = body.replace(secret.split()[-1].encode(), b"***")
+        if response.status != 200 and not (call.body and response.status == 201):
+            raise answered(response.status, body, response.headers.get("Retry-After"), call.name, call.permission)
         return body
 
-    def _read(self, response: BaseHTTPResponse, path: str) -> bytes:
+    def _read(self, response: BaseHTTPResponse, call: str) -> bytes:
         """Read the body, in parts, so that neither a slow drip nor an endless answer goes on for ever."""
         parts: list[bytes] = []
         size = 0
@@ -208,9 +286,9 @@ class KubernetesClient:
             parts.append(part)
             size += len(part)
             if size > ANSWER_BYTES:
-                raise CallFailed(reason(ReasonKind.MALFORMED, t("GET {path}: the answer does not end", path=path)))
-            if self._seconds_left() <= 0:
-                raise CallFailed(reason(ReasonKind.TIMEOUT, t("GET {path}: the answer did not end in time", path=path)))
+                raise CallFailed(reason(ReasonKind.MALFORMED, t("{call}: the answer does not end", call=call)))
+            if self.seconds_left <= 0:
+                raise CallFailed(reason(ReasonKind.TIMEOUT, t("{call}: the answer did not end in time", call=call)))
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _authorization(self) -> dict[str, str]:
@@ -219,7 +297,9 @@ class KubernetesClient:
             settings = self._api_client.configuration.auth_settings()
         return {one["key"]: one["value"] for one in settings.values() if one["in"] == "header" and one["value"]}
 
-    def _seconds_left(self) -> float:
+    @property
+    def seconds_left(self) -> float:
+        """The seconds until the deadline, which counts from the first call."""
         now = time.monotonic()
         with self._lock:
             if self._until is None:
@@ -233,6 +313,11 @@ class KubernetesClient:
             multiplier=self.patience.first_wait, max=self.patience.longest_wait, min=self.patience.first_wait
         )(state)
         return max(asked, 0.0) if asked is not None else own
+
+    def _note(self, call: Call, failure: CallFailed | None = None) -> None:
+        if call.permission:
+            is_allowed = failure is None or failure.code in _ALLOWED
+            self._tally.note(call.permission, None if is_allowed or failure is None else failure.reason)
 
     def _count_call(self, seconds: float) -> None:
         with self._lock:
@@ -249,6 +334,7 @@ def open_client(
     kubeconfig: Path | None = None,
     context: str = "",
     in_cluster: bool = False,
+    handed_out: str = "",
     patience: Patience | None = None,
     probes: frozenset[str] = frozenset(),
     secret_metadata: bool = False,
@@ -259,6 +345,7 @@ def open_client(
         kubeconfig: the file; None means those of ``KUBECONFIG``, else ``~/.kube/config``.
         context: of the kubeconfig; empty means its current one.
         in_cluster: use the account of the Pod that this process runs in, and no kubeconfig.
+        handed_out: the text of a kubeconfig that came from ACK, in place of a file.
         patience: the limits of time.
         probes: the opt-in probes that the operator switched on.
         secret_metadata: whether the metadata of Secrets may be listed.
@@ -267,7 +354,7 @@ def open_client(
         KubernetesConfigError: the configuration does not lead to an API server.
     """
     return KubernetesClient(
-        connect(kubeconfig, context, in_cluster=in_cluster),
+        connect(kubeconfig, context, in_cluster=in_cluster, handed_out=handed_out),
         patience or Patience(),
         probes=probes,
         secret_metadata=secret_metadata,
@@ -290,6 +377,8 @@ def preflight(client: KubernetesClient) -> Reason | None:
     return None
 
 
+_ALLOWED = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
+"""The API server looks for what is asked for only after it has found that the caller may ask."""
 _HOPELESS = (ReasonKind.UNREACHABLE, ReasonKind.TIMEOUT, ReasonKind.MALFORMED)
 
 

@@ -1,4 +1,4 @@
-"""Making a connection to the API server from a kubeconfig or from the Pod's own account."""
+"""Making a connection to the API server from a kubeconfig, from the Pod's own account, or from what ACK hands out."""
 
 import logging
 import os
@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from auditor.collect.kubernetes.access import Access, access_of
+from auditor.collect.kubernetes.handed_out import read_handed_out
 from auditor.collect.kubernetes.kubeconfig import (
     KubernetesConfigError,
     check_kubeconfig,
@@ -24,15 +26,53 @@ LOGIN_SECONDS = 60.0
 """How long a login command may take."""
 
 
-def connect(kubeconfig: Path | None, context: str, *, in_cluster: bool) -> Any:
-    """Return an ``ApiClient`` of the ``kubernetes`` package: its authentication and its connection pool are used.
+class Connection(NamedTuple):
+    """An ``ApiClient`` of the ``kubernetes`` package, and what may be said of it."""
+
+    api_client: Any
+    access: Access
+
+
+def connect(kubeconfig: Path | None, context: str, *, in_cluster: bool, handed_out: str = "") -> Connection:
+    """Return a connection: the authentication and the connection pool of the ``kubernetes`` package are used.
+
+    ``handed_out`` is the text of a kubeconfig that came from ACK, in place of the others.
 
     Raises KubernetesConfigError for everything that is wrong before the first call.
     """
+    if handed_out:
+        return _from_ack(handed_out)
     return _from_pod() if in_cluster else _from_kubeconfig(kubeconfig, context)
 
 
-def _from_pod() -> Any:
+def _from_ack(text: str) -> Connection:
+    given = read_handed_out(text)
+    tls = given.tls()
+    from kubernetes import client  # noqa: PLC0415 - half a second to import
+
+    configuration = _configuration(client)
+    configuration.host = given.server
+    if given.token:
+        configuration.api_key["BearerToken"] = f"Bearer {given.token}"
+    api_client = client.ApiClient(configuration)
+    if tls:
+        # Given so, the package needs no files with the certificate and its key, which it would leave behind.
+        api_client.rest_client.pool_manager.connection_pool_kw["ssl_context"] = tls
+    return Connection(
+        api_client,
+        access_of(
+            api_client,
+            "ack",
+            context=given.context,
+            user=given.user,
+            certificate=given.certificate if tls else "",
+            authority=given.authority if tls else "",
+            renews=True,
+        ),
+    )
+
+
+def _from_pod() -> Connection:
     from kubernetes import client, config  # noqa: PLC0415 - half a second to import
 
     configuration = _configuration(client)
@@ -45,12 +85,14 @@ def _from_pod() -> Any:
                 "automountServiceAccountToken is false; set kubeconfig instead, or mount the token"
             )
         ) from None
-    return client.ApiClient(configuration)
+    api_client = client.ApiClient(configuration)
+    return Connection(api_client, access_of(api_client, "pod"))
 
 
-def _from_kubeconfig(kubeconfig: Path | None, context: str) -> Any:
+def _from_kubeconfig(kubeconfig: Path | None, context: str) -> Connection:
     files = kubeconfig_files(kubeconfig)
-    user = check_kubeconfig(files, context)
+    chosen = check_kubeconfig(files, context)
+    user = chosen.user
     where = ", ".join(str(path) for path in files)
     from kubernetes import client, config  # noqa: PLC0415 - half a second to import
 
@@ -92,7 +134,10 @@ def _from_kubeconfig(kubeconfig: Path | None, context: str) -> Any:
             )
         )
     _check_certificates(configuration, where)
-    return api_client
+    return Connection(
+        api_client,
+        access_of(api_client, "file", context=chosen.context, user=chosen.user_name, renews=bool(user.get("exec"))),
+    )
 
 
 def _in_time(load: Callable[..., Any], *args: Any, **settings: Any) -> Any:

@@ -46,6 +46,7 @@ class CallFailed(Exception):  # noqa: N818 - named for what it says of the call
         status: the API server's own words, if they were its own: a proxy in between has others.
         may_pass: whether the same call may succeed a little later.
         retry_after: the seconds after which the server asked to be called again.
+        body: the answer as it came, without the credentials; empty if none came.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class CallFailed(Exception):  # noqa: N818 - named for what it says of the call
         status: Status | None = None,
         may_pass: bool = False,
         retry_after: float | None = None,
+        body: bytes = b"",
     ) -> None:
         """Take what is known of the failure."""
         super().__init__(str(reason.message))
@@ -64,6 +66,7 @@ class CallFailed(Exception):  # noqa: N818 - named for what it says of the call
         self.status = status
         self.may_pass = may_pass
         self.retry_after = retry_after
+        self.body = body
 
 
 def single_line(text: str) -> str:
@@ -76,58 +79,59 @@ def reason(kind: ReasonKind, message: Text, *missing: str) -> Reason:
     return Reason(SOURCE, kind, message, missing)
 
 
-def answered(code: int, body: bytes, retry_after: str | None, path: str, permission: str) -> CallFailed:
-    """Return what an answer other than 2xx means."""
+def answered(code: int, body: bytes, retry_after: str | None, call: str, permission: str) -> CallFailed:
+    """Return what an answer other than 2xx means. ``call`` is the method and the path, such as ``GET /livez``."""
     status = _status(body)
     words = single_line(status.message) if status else _phrase(code)
-    kind, message, missing, may_pass = _meaning(code, status, body, path, words, permission)
+    kind, message, missing, may_pass = _meaning(code, status, body, call, words, permission)
     return CallFailed(
         reason(kind, message, *missing),
         code=code,
         status=status,
         may_pass=may_pass,
         retry_after=_seconds(retry_after),
+        body=body,
     )
 
 
 def _meaning(
-    code: int, status: Status | None, body: bytes, path: str, words: str, permission: str
+    code: int, status: Status | None, body: bytes, call: str, words: str, permission: str
 ) -> tuple[ReasonKind, Text, tuple[str, ...], bool]:
     if code == HTTPStatus.UNAUTHORIZED:
         return (
             ReasonKind.FORBIDDEN,
-            t("GET {path}: the API server does not accept the credentials (401)", path=path),
+            t("{call}: the API server does not accept the credentials (401)", call=call),
             (permission,) if permission else (),
             False,
         )
     if code == HTTPStatus.FORBIDDEN:
-        message = t("GET {path} was denied (403): {words}", path=path, words=words)
+        message = t("{call} was denied (403): {words}", call=call, words=words)
         return ReasonKind.FORBIDDEN, message, (permission,) if permission else (), False
     if code == HTTPStatus.TOO_MANY_REQUESTS:
-        message = t("GET {path} was throttled (429): {words}", path=path, words=words)
+        message = t("{call} was throttled (429): {words}", call=call, words=words)
         return ReasonKind.THROTTLED, message, (), True
     if code == HTTPStatus.NOT_FOUND and (status or body.strip() == b"404 page not found"):
         return (
             ReasonKind.UNSUPPORTED,
-            t("this API server does not have {path} (404): {words}", path=path, words=words),
+            t("this API server does not have {path} (404): {words}", path=call.partition(" ")[2], words=words),
             (),
             False,
         )
     if code in (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.GATEWAY_TIMEOUT):
-        message = t("GET {path} took the server too long ({code}): {words}", path=path, code=code, words=words)
+        message = t("{call} took the server too long ({code}): {words}", call=call, code=code, words=words)
         return ReasonKind.TIMEOUT, message, (), True
     if code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        message = t("GET {path} failed in the server ({code}): {words}", path=path, code=code, words=words)
+        message = t("{call} failed in the server ({code}): {words}", call=call, code=code, words=words)
         return ReasonKind.ERROR, message, (), True
     if status is None and code != HTTPStatus.GONE:
         # No API server answers so: it is a login page, a proxy or another service at this address.
-        message = t("GET {path} was not answered by a Kubernetes API server ({code})", path=path, code=code)
+        message = t("{call} was not answered by a Kubernetes API server ({code})", call=call, code=code)
         return ReasonKind.MALFORMED, message, (), False
-    message = t("GET {path} was refused ({code}): {words}", path=path, code=code, words=words)
+    message = t("{call} was refused ({code}): {words}", call=call, code=code, words=words)
     return ReasonKind.ERROR, message, (), False
 
 
-def unanswered(error: Exception, path: str, host: str) -> CallFailed:
+def unanswered(error: Exception, call: str, host: str) -> CallFailed:
     """Return what an error of the transport means, with the stage that was reached: name, TCP, TLS, answer."""
     cause = error.__cause__ or error.__context__
     if isinstance(error, transport.ProxyError):
@@ -143,19 +147,19 @@ def unanswered(error: Exception, path: str, host: str) -> CallFailed:
         message = t("{host} did not accept a connection in time (TCP)", host=host)
         return CallFailed(reason(ReasonKind.TIMEOUT, message), may_pass=True)
     if isinstance(error, transport.ReadTimeoutError):
-        message = t("GET {path}: no answer from {host} in time", path=path, host=host)
+        message = t("{call}: no answer from {host} in time", call=call, host=host)
         return CallFailed(reason(ReasonKind.TIMEOUT, message), may_pass=True)
     if isinstance(error, transport.SSLError | ssl.SSLError):
         return _tls(error, host)
     if isinstance(error, transport.IncompleteRead | transport.InvalidChunkLength) or (
         isinstance(error, transport.ProtocolError) and "broken" in str(error)
     ):
-        message = t("GET {path}: the answer broke off", path=path)
+        message = t("{call}: the answer broke off", call=call)
         return CallFailed(reason(ReasonKind.TRUNCATED, message), may_pass=True)
     if isinstance(error, transport.DecodeError):
-        message = t("GET {path}: the answer can't be decompressed", path=path)
+        message = t("{call}: the answer can't be decompressed", call=call)
         return CallFailed(reason(ReasonKind.MALFORMED, message))
-    message = t("{host} closed the connection without an answer to GET {path}", host=host, path=path)
+    message = t("{host} closed the connection without an answer to {call}", host=host, call=call)
     return CallFailed(reason(ReasonKind.UNREACHABLE, message), may_pass=True)
 
 

@@ -8,7 +8,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from auditor.collect.errors import ConfigError
@@ -19,6 +19,14 @@ LARGEST_BYTES = 16 * 2**20
 """A kubeconfig is not read further than this: one of a thousand clusters has less."""
 
 Entry = Mapping[str, Any]
+
+
+class Chosen(NamedTuple):
+    """The context that is used, with the user that it names: the name and the entry, empty if it names none."""
+
+    context: str
+    user_name: str
+    user: Entry
 
 
 class KubernetesConfigError(ConfigError):
@@ -48,8 +56,8 @@ def _expanded(path: Path) -> Path:
         ) from None
 
 
-def check_kubeconfig(files: list[Path], context: str) -> Entry:
-    """Return the user entry of the context, empty if it names none.
+def check_kubeconfig(files: list[Path], context: str) -> Chosen:
+    """Return the context that is used: the one given, else the current one.
 
     Raises KubernetesConfigError for a missing, unreadable or broken file, a context that does not exist, and one
     that names a cluster or user that does not exist, an impossible server address, a missing certificate file or
@@ -80,10 +88,10 @@ def check_kubeconfig(files: list[Path], context: str) -> Entry:
     cluster_file, cluster = _named(documents, "clusters", "cluster", chosen.get("cluster"), named, path)
     _check_cluster(cluster_file, cluster, str(chosen["cluster"]))
     if not chosen.get("user"):
-        return {}
+        return Chosen(named, "", {})
     user_file, user = _named(documents, "users", "user", chosen["user"], named, path)
     _check_user(user_file, user, str(chosen["user"]))
-    return user
+    return Chosen(named, str(chosen["user"]), user)
 
 
 def _read(path: Path) -> Entry:

@@ -42,7 +42,7 @@ class _Way(NamedTuple):
         return f"/api/v1/namespaces/{self.pod.namespace}/pods/{self.pod.name}/log"
 
 
-@provides("kubelet_log_reads", source=SOURCE, layer=Layer.KUBERNETES, permissions=(PERMISSION,))
+@provides("kubelet_log_reads", source=SOURCE, layer=Layer.KUBERNETES, permissions=(PERMISSION,), probe="kubelet")
 def kubelet_log_reads(client: KubernetesClient, nodes: Table[Node], pods: Table[Pod]) -> Table[KubeletLogRead]:
     """Read one line of log from each node that has a kubelet, if the operator switched the probe on."""
     if "kubelet" not in client.probes:

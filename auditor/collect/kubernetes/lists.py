@@ -1,19 +1,23 @@
-"""Reading lists: page by page, straight from bytes into rows, with a gap for whatever was not read."""
+"""Reading lists: page by page, straight from bytes into rows, with a gap for whatever was not read.
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import cache
+Lists are read consistently: without a ``resourceVersion``, all pages show the one moment at which the first was
+answered. A read from the watch cache (``resourceVersion=0``) would spare a server before 1.31 the way to etcd, but
+may show a state of any age, older than what another list has just told, so that the joins of two lists would find
+faults that never were; and the cache does not know ``limit``: it answers with the whole list at once.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
-import msgspec
-
-from auditor.collect.kubernetes.client import JSON, KubernetesClient
+from auditor.collect.kubernetes.answers import Decoded, Expected, Malformed, decode_list
+from auditor.collect.kubernetes.calls import JSON
+from auditor.collect.kubernetes.client import KubernetesClient
 from auditor.collect.kubernetes.failures import CallFailed, reason
 from auditor.collect.kubernetes.sharing import Sharing
-from auditor.facts.cycles import search_held_off
-from auditor.facts.kubernetes.meta import AnnotatedObject, KubernetesObject
+from auditor.facts.kubernetes.meta import KubernetesObject
 from auditor.facts.table import Gap, Reason, ReasonKind, Table
-from auditor.facts.text import Text, t
+from auditor.facts.text import t
 
 PAGE_ROWS = 500
 """The page size of ``kubectl``."""
@@ -21,23 +25,25 @@ PAGES = 10_000
 """No list is read further than this: the server must be repeating itself."""
 ITEM_GAPS = 50
 """How many unreadable items get a reason of their own; the others share one."""
-ANNOTATION_CHARACTERS = 4096
-"""A longer annotation is none that steers a component."""
-LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-"""A copy of the whole object, which may hold what somebody once took out of it."""
 
 R = TypeVar("R", bound=KubernetesObject)
 
+Decode = Callable[[bytes, Expected, type[Any]], Decoded[Any]]
+
 
 @dataclass(frozen=True)
-class Listing:
-    """One list of the API: its path, the permission that it takes and the kind of answer that is expected."""
+class Listing(Expected):
+    """One list of the API: its path, the kind of answer that is expected, and the form that is asked for.
 
-    path: str
-    kind: str
+    Attributes:
+        accept: the form of the answer to ask for.
+        query: further parameters, beside those of paging.
+        decode: what reads an answer of that form.
+    """
+
     accept: str = JSON
-    needs_kind: bool = False
-    """Whether an answer that doesn't say its kind is refused too."""
+    query: Mapping[str, str] = field(default_factory=dict)
+    decode: Decode = decode_list
 
     @property
     def permission(self) -> str:
@@ -64,66 +70,38 @@ class Page(Generic[R]):
     starts_again: bool = False
 
 
-class _ListMeta(msgspec.Struct, rename="camel", frozen=True):
-    continue_: str = msgspec.field(default="", name="continue")
-    remaining_item_count: int | None = None
-
-
-class _Answer(msgspec.Struct, Generic[R], frozen=True):
-    items: list[R]
-    kind: str = ""
-    metadata: _ListMeta = _ListMeta()
-
-
-class _RawAnswer(msgspec.Struct, frozen=True):
-    items: list[msgspec.Raw] | None = None
-    kind: str = ""
-    metadata: _ListMeta = _ListMeta()
-
-
-class _Name(msgspec.Struct, frozen=True):
-    name: str
-    namespace: str = ""
-
-
-class _Named(msgspec.Struct, frozen=True):
-    metadata: _Name
-
-
-@cache
-def _answer_decoder(row_type: type[R]) -> msgspec.json.Decoder[_Answer[R]]:
-    return msgspec.json.Decoder(_Answer[row_type])  # type: ignore[valid-type]
-
-
-@cache
-def _item_decoder(row_type: type[R]) -> msgspec.json.Decoder[R]:
-    return msgspec.json.Decoder(row_type)
-
-
-_RAW = msgspec.json.Decoder(_RawAnswer)
-_NAMED = msgspec.json.Decoder(_Named)
-
-
-class _Malformed(Exception):  # noqa: N818
-    def __init__(self, text: Text) -> None:
-        super().__init__(str(text))
-        self.text = text
-
-
 def resource_of(path: str) -> str:
-    """Return ``<resource>[.<group>]`` of the path of a list in all namespaces."""
+    """Return ``<resource>[.<group>]`` of the path of a list, in all namespaces or in one."""
     parts = path.strip("/").split("/")
     return parts[-1] if parts[0] == "api" else f"{parts[-1]}.{parts[1]}"
 
 
-def read_table(client: KubernetesClient, table: str, listing: Listing, row_type: type[R]) -> Table[R]:
-    """Read a whole list into a table, whatever happens on the way."""
+def read_table(
+    client: KubernetesClient,
+    table: str,
+    listing: Listing,
+    row_type: type[R],
+    *,
+    wire_type: type[Any] | None = None,
+    converted: Callable[[Any], R] | None = None,
+) -> Table[R]:
+    """Read a whole list into a table, whatever happens on the way.
+
+    Args:
+        client: of the cluster.
+        table: the name of the table.
+        listing: the list.
+        row_type: the type of the rows.
+        wire_type: the type of the items in the answer, if it is another one.
+        converted: makes a row from an item of ``wire_type``.
+    """
     rows: dict[str, R] = {}
     earlier: dict[str, R] = {}
     gaps: list[Gap] = []
     is_known = False
     sharing = Sharing(row_type)
-    for page in list_pages(client, listing, row_type):
+    for wire in list_pages(client, listing, wire_type or row_type):
+        page: Page[Any] = wire if converted is None else replace(wire, rows=[converted(row) for row in wire.rows])
         if page.starts_again:
             earlier, rows, gaps = rows, {}, []
         is_known = is_known or page.is_answered
@@ -153,11 +131,13 @@ def list_pages(
     tokens: set[str] = set()
     began_anew = False
     for _ in range(PAGES):
-        query: dict[str, str | int] = {"limit": limit or PAGE_ROWS, **({"continue": token} if token else {})}
+        query: dict[str, str | int] = {"limit": limit or PAGE_ROWS, **listing.query}
+        if token:
+            query["continue"] = token
         page: Page[R] = Page(starts_again=began_anew and not token)
         try:
             body = client.get(listing.path, query, permission=listing.permission, accept=listing.accept)
-            page, meta, items = _decode(body, listing, row_type, page)
+            answer: Decoded[R] = listing.decode(body, listing, row_type)
         except CallFailed as failure:
             if failure.code != 410 or not token:
                 yield progress.ended_by(page, failure.reason)
@@ -176,11 +156,12 @@ def list_pages(
                 return
             tokens.add(token)
             continue
-        except _Malformed as problem:
+        except Malformed as problem:
             yield progress.ended_by(page, reason(ReasonKind.MALFORMED, problem.text))
             return
-        progress.add(items, meta.remaining_item_count)
-        token = meta.continue_
+        page.is_answered, page.rows, page.gaps = True, answer.rows, answer.gaps
+        progress.add(answer.items, answer.meta.remaining_item_count)
+        token = answer.meta.continue_
         if not token:
             yield progress.ended(page, listing.path)
             return
@@ -224,81 +205,6 @@ class _Progress:
             return self.ended_by(page, reason(ReasonKind.TRUNCATED, short))
         page.announced = self.total
         return page
-
-
-def _decode(body: bytes, listing: Listing, row_type: type[R], page: Page[R]) -> tuple[Page[R], _ListMeta, int]:
-    """Return the page with its rows, and the number of items that it had."""
-    try:
-        with search_held_off():
-            answer = _answer_decoder(row_type).decode(body)
-    except msgspec.ValidationError:
-        return _decode_one_by_one(body, listing, row_type, page)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise _Malformed(t("GET {path}: the answer is no whole JSON", path=listing.path)) from None
-    _check_kind(answer.kind, listing)
-    page.is_answered = True
-    page.rows = answer.items
-    _trim(page.rows, row_type)
-    return page, answer.metadata, len(answer.items)
-
-
-def _decode_one_by_one(
-    body: bytes, listing: Listing, row_type: type[R], page: Page[R]
-) -> tuple[Page[R], _ListMeta, int]:
-    try:
-        answer = _RAW.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise _Malformed(t("GET {path}: the answer is no list of the API", path=listing.path)) from None
-    _check_kind(answer.kind, listing)
-    if answer.items is None:
-        raise _Malformed(t("GET {path}: items of the answer is null or absent", path=listing.path))
-    page.is_answered = True
-    decoder = _item_decoder(row_type)
-    for item in answer.items:
-        try:
-            page.rows.append(decoder.decode(item))
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            page.gaps.append(_gap_of_item(bytes(item), listing.path, error))
-    _trim(page.rows, row_type)
-    return page, answer.metadata, len(answer.items)
-
-
-def _gap_of_item(item: bytes, path: str, error: Exception) -> Gap:
-    # The decoder names the place and the types, and quotes no value.
-    what = str(error) if isinstance(error, msgspec.ValidationError) else "no valid UTF-8"
-    try:
-        named = _NAMED.decode(item).metadata
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        message = t("GET {path}: an item without a name can't be read: {what}", path=path, what=what)
-        return Gap(reason(ReasonKind.MALFORMED, message))
-    key = f"{named.namespace}/{named.name}" if named.namespace else named.name
-    message = t("GET {path}: {key} can't be read: {what}", path=path, key=key, what=what)
-    return Gap(reason(ReasonKind.MALFORMED, message), frozenset({key}))
-
-
-def _check_kind(kind: str, listing: Listing) -> None:
-    if kind != listing.kind and (kind or listing.needs_kind):
-        raise _Malformed(
-            t(
-                "GET {path}: the answer is of kind {kind}, {expected} expected",
-                path=listing.path,
-                kind=kind or "-",
-                expected=listing.kind,
-            )
-        )
-
-
-def _trim(rows: list[R], row_type: type[R]) -> None:
-    if not issubclass(row_type, AnnotatedObject):
-        return
-    for row in rows:
-        annotations = row.metadata.annotations if isinstance(row, AnnotatedObject) else None
-        for name in [name for name, value in (annotations or {}).items() if _is_ballast(name, value)]:
-            del (annotations or {})[name]
-
-
-def _is_ballast(name: str, value: str) -> bool:
-    return name == LAST_APPLIED or len(value) > ANNOTATION_CHARACTERS
 
 
 def _joined(gaps: list[Gap]) -> list[Gap]:

@@ -14,12 +14,10 @@ from msgspec.structs import force_setattr
 
 from auditor.facts.kubernetes.events import Event
 from auditor.facts.kubernetes.meta import Condition, Meta
+from auditor.facts.kubernetes.nodes import Node
 from auditor.facts.kubernetes.pods import Container, ContainerStatus, Pod, PodSpec
-from auditor.facts.kubernetes.services import EndpointSlice
+from auditor.facts.kubernetes.services import EndpointSlice, Service
 from auditor.facts.kubernetes.workloads import DaemonSet, Deployment, ReplicaSet, StatefulSet, WorkloadSpec
-
-TOKEN_VOLUME = "kube-api-access-"  # noqa: S105 - the name that Kubernetes gives the volume, followed by five letters
-"""Every Pod has its own, so that it can't be shared."""
 
 V = TypeVar("V")
 _encode = msgspec.msgpack.Encoder().encode
@@ -35,7 +33,9 @@ class Sharing:
         by_type: dict[type[Any], Callable[[Any], None]] = {
             Pod: self._pod,
             Event: self._event,
+            Node: self._node,
             EndpointSlice: self._slice,
+            Service: self._service,
             **dict.fromkeys((DaemonSet, Deployment, ReplicaSet, StatefulSet), self._workload),
         }
         self._share = by_type.get(row_type)
@@ -74,37 +74,51 @@ class Sharing:
         self._spec(pod.spec)
         status = pod.status
         _intern(status, "phase", "host_ip")
+        for address in status.pod_ips or ():
+            if address.ip == status.pod_ip:
+                force_setattr(address, "ip", status.pod_ip)
         for condition in status.conditions or ():
             self._condition(condition)
         for container in (*(status.container_statuses or ()), *(status.init_container_statuses or ())):
             self._container_status(container)
 
     def _spec(self, spec: PodSpec) -> None:
-        _intern(spec, "node_name", "service_account_name", "restart_policy")
+        _intern(spec, "node_name", "service_account_name", "restart_policy", "runtime_class_name", "dns_policy")
+        _intern(spec, "scheduler_name")
         self._put(spec, "tolerations", "node_selector", "affinity", "topology_spread_constraints")
-        for container in (*spec.containers, *(spec.init_containers or ())):
-            self._container(container)
-        self._each(spec.volumes, "volume")
+        self._put(spec, "security_context", "host_aliases", "scheduling_gates", "overhead")
+        self._whole(spec, "containers", self._container)
+        self._whole(spec, "init_containers", self._container)
+        self._whole(spec, "volumes", _name)
 
     def _container(self, container: Container) -> None:
         _intern(container, "name", "image")
-        self._put(container, "resources", "ports")
-        self._each(container.volume_mounts, "mount")
+        self._put(container, "resources", "ports", "readiness_probe", "liveness_probe", "startup_probe")
+        self._put(container, "volume_mounts")
 
-    def _each(self, parts: list[Any] | None, kind: str) -> None:
-        for index, part in enumerate(parts or ()):
-            if part.name.startswith(TOKEN_VOLUME):
-                if kind == "mount":
-                    _intern(part, "mount_path")
-            elif parts is not None:
-                parts[index] = self._same(kind, part)
+    def _whole(self, struct: Any, name: str, share: Callable[[Any], None]) -> None:
+        """Use the first of equal lists; of one that is new, let the members share their parts."""
+        value = getattr(struct, name)
+        if not value:
+            return
+        known = self._parts.setdefault(name, {})
+        key = _encode(value)
+        first = known.get(key)
+        if first is None:
+            for member in value:
+                share(member)
+            known[key] = value
+        else:
+            force_setattr(struct, name, first)
 
     def _condition(self, condition: Condition) -> None:
-        _intern(condition, "type", "status", "reason")
+        _intern(condition, "type", "status", "reason", "message")
         self._time(condition, "last_transition_time")
 
     def _container_status(self, status: ContainerStatus) -> None:
         _intern(status, "name")
+        # Most containers never ended, and their states are all alike.
+        self._put(status, "last_state")
         if status.state.running:
             self._time(status.state.running, "started_at")
 
@@ -112,8 +126,21 @@ class Sharing:
         self._meta(workload.metadata)
         spec: WorkloadSpec = workload.spec
         self._put(spec.template.metadata, "labels")
-        self._put(spec, "selector")
+        self._put(spec, "selector", "strategy")
         self._spec(spec.template.spec)
+        for container in spec.template.spec.containers:
+            self._put(container, "env", "env_from", "args", "command")
+        for condition in getattr(workload.status, "conditions", None) or ():
+            self._condition(condition)
+
+    def _node(self, node: Node) -> None:
+        self._meta(node.metadata)
+        for name in ("labels", "annotations"):
+            _intern_all(node.metadata, name)
+        self._put(node.spec, "taints")
+        self._put(node.status, "node_info", "allocatable", "capacity")
+        for condition in node.status.conditions or ():
+            self._condition(condition)
 
     def _event(self, event: Event) -> None:
         self._meta(event.metadata)
@@ -133,6 +160,29 @@ class Sharing:
             _intern(endpoint, "node_name", "zone")
             if endpoint.target_ref:
                 _intern(endpoint.target_ref, "kind", "namespace")
+
+    def _service(self, service: Service) -> None:
+        self._meta(service.metadata)
+        self._put(service.metadata, "annotations")
+        spec = service.spec
+        self._put(spec, "selector", "ports", "session_affinity_config", "load_balancer_source_ranges")
+        _intern(spec, "type", "internal_traffic_policy", "external_traffic_policy", "session_affinity")
+        # Nearly all have one address, which is said twice.
+        for index, address in enumerate(spec.cluster_ips or ()):
+            if address == spec.cluster_ip and spec.cluster_ips:
+                spec.cluster_ips[index] = spec.cluster_ip
+        self._put(service, "status")
+
+
+def _intern_all(struct: Any, name: str) -> None:
+    """Share the texts of a dictionary that has something of its own in each row, as labels of nodes do."""
+    texts: dict[str, str] = getattr(struct, name) or {}
+    if texts:
+        force_setattr(struct, name, {intern(key): intern(value) for key, value in texts.items()})
+
+
+def _name(part: Any) -> None:
+    _intern(part, "name")
 
 
 def _intern(struct: Any, *names: str) -> None:

@@ -4,6 +4,10 @@ import msgspec
 
 from auditor.facts.ref import Ref, cloud_ref
 
+PRE_PAID = "PrePaid"
+POST_PAID = "PostPaid"
+NO_SPOT = "NoSpot"
+
 
 class Instance(msgspec.Struct, frozen=True):
     """An ECS instance. ``security_group_ids`` are those of its primary network interface."""
@@ -183,3 +187,68 @@ class InstanceRole(msgspec.Struct, frozen=True):
     def key(self) -> str:
         """The instance id."""
         return self.instance_id
+
+
+class InstanceType(msgspec.Struct, frozen=True):
+    """The size of an instance type; None where the answer did not say.
+
+    ``memory_gib`` is in GiB. ``disk_quantity`` counts the cloud disks that can be attached, the system disk
+    included. ``architecture`` is ``X86`` or ``ARM``.
+    """
+
+    name: str
+    family: str = ""
+    cpu: int | None = None
+    memory_gib: float | None = None
+    gpu: int | None = None
+    gpu_spec: str = ""
+    architecture: str | None = None
+    disk_quantity: int | None = None
+    eni_quantity: int | None = None
+    eni_private_ips: int | None = None
+
+    @property
+    def key(self) -> str:
+        """The name of the type, such as ``ecs.g7.xlarge``."""
+        return self.name
+
+
+class ZoneStock(msgspec.Struct, frozen=True):
+    """Whether an instance type is on sale in a zone.
+
+    ``status`` is Available or SoldOut; ``category`` WithStock, ClosedWithStock, WithoutStock or ClosedWithoutStock.
+    The category decides: Available without stock does occur.
+    """
+
+    zone: str
+    status: str | None = None
+    category: str | None = None
+
+
+class TypeStock(msgspec.Struct, frozen=True):
+    """Where an instance type is on sale, for one way of paying: ``PostPaid``, ``PrePaid`` or a spot strategy."""
+
+    type: str
+    payment: str
+    zones: list[ZoneStock] = []
+
+    @property
+    def key(self) -> str:
+        """``type/payment``."""
+        return type_stock_key(self.type, self.payment)
+
+
+def payment_for(charge_type: str, spot_strategy: str) -> str:
+    """Return the way of paying by which stock is asked for.
+
+    A spot strategy other than ``NoSpot`` is one of its own, as the cloud keeps spot stock apart; what is paid by
+    subscription is ``PrePaid``, and all else ``PostPaid``, which is the cloud's default.
+    """
+    if spot_strategy not in ("", NO_SPOT):
+        return spot_strategy
+    return PRE_PAID if charge_type == PRE_PAID else POST_PAID
+
+
+def type_stock_key(instance_type: str, payment: str) -> str:
+    """Return the key of the stock of an instance type for one way of paying."""
+    return f"{instance_type}/{payment}"

@@ -25,6 +25,7 @@ class FileSystem(msgspec.Struct, frozen=True):
     status: str | None = None
     zone: str | None = None
     mount_targets: list[MountTarget] | None = None
+    metered_bytes: int | None = None
 
     @property
     def key(self) -> str:
@@ -64,3 +65,23 @@ class AccessGroupRules(msgspec.Struct, frozen=True):
     def key(self) -> str:
         """``type/name``."""
         return access_group_key(self.file_system_type, self.name)
+
+
+class DirectoryQuota(msgspec.Struct, frozen=True):
+    """What is counted below one directory that has a quota. ``files`` and ``gib`` are None where not said."""
+
+    path: str
+    files: int | None = None
+    gib: int | None = None
+
+
+class DirectoryQuotas(msgspec.Struct, frozen=True):
+    """The directories of one file system that have a quota; most have none, and then nothing is counted."""
+
+    file_system_id: str
+    quotas: list[DirectoryQuota] = []
+
+    @property
+    def key(self) -> str:
+        """The file system id."""
+        return self.file_system_id

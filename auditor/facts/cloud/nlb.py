@@ -7,7 +7,7 @@ from auditor.facts.ref import Ref, cloud_ref
 
 
 class NetworkLoadBalancer(msgspec.Struct, frozen=True):
-    """An NLB instance."""
+    """An NLB instance. ``addresses`` are its IPv4 addresses in all zones, private and public."""
 
     id: str
     name: str = ""
@@ -16,6 +16,8 @@ class NetworkLoadBalancer(msgspec.Struct, frozen=True):
     vpc_id: str = ""
     security_group_ids: list[str] = []
     tags: dict[str, str] = {}
+    address_type: str | None = None
+    addresses: list[str] = []
 
     @property
     def key(self) -> str:
@@ -54,3 +56,48 @@ class NlbGroupBackends(msgspec.Struct, frozen=True):
     def key(self) -> str:
         """The group id."""
         return self.group_id
+
+
+class NlbListener(msgspec.Struct, frozen=True):
+    """A listener of an NLB. ``protocol`` is upper case; ``first_port`` and ``last_port`` are set for a range."""
+
+    id: str
+    load_balancer_id: str
+    port: int | None = None
+    protocol: str | None = None
+    status: str | None = None
+    server_group_id: str = ""
+    first_port: int | None = None
+    last_port: int | None = None
+
+    @property
+    def key(self) -> str:
+        """The listener id."""
+        return self.id
+
+
+class UnhealthyServer(msgspec.Struct, frozen=True):
+    """A server that a listener of NLB or ALB does not find healthy, and why, in the API's words."""
+
+    group_id: str
+    server_id: str = ""
+    ip: str = ""
+    port: int | None = None
+    status: str = ""
+    reason: str = ""
+
+
+class ListenerHealth(msgspec.Struct, frozen=True):
+    """The health of the servers of one listener of NLB or ALB: the answer names only those that are not healthy.
+
+    ``unchecked_groups`` are the server groups whose servers nobody checks.
+    """
+
+    listener_id: str
+    unhealthy: list[UnhealthyServer] = []
+    unchecked_groups: list[str] = []
+
+    @property
+    def key(self) -> str:
+        """The listener id."""
+        return self.listener_id

@@ -6,7 +6,11 @@ from auditor.facts.ref import Ref, cloud_ref
 
 
 class LoadBalancer(msgspec.Struct, frozen=True):
-    """A CLB instance."""
+    """A CLB instance.
+
+    ``bandwidth`` is in Mbit/s, and bought only where traffic is paid by bandwidth: ``internet_charge_type`` is
+    ``paybybandwidth`` or ``paybytraffic``.
+    """
 
     id: str
     name: str = ""
@@ -17,6 +21,9 @@ class LoadBalancer(msgspec.Struct, frozen=True):
     charge_type: str | None = None
     vpc_id: str = ""
     tags: dict[str, str] = {}
+    bandwidth: int | None = None
+    internet_charge_type: str | None = None
+    vswitch_id: str = ""
 
     @property
     def key(self) -> str:
@@ -30,7 +37,12 @@ class LoadBalancer(msgspec.Struct, frozen=True):
 
 
 class Listener(msgspec.Struct, frozen=True):
-    """A listener of a CLB. ``protocol`` is lower case; ``persistence_seconds`` 0 means no persistence."""
+    """A listener of a CLB. ``protocol`` is lower case; ``persistence_seconds`` 0 means no persistence.
+
+    ``health_check``, ``sticky_session`` and ``acl_status`` are ``on`` or ``off``, None where not said.
+    ``backend_port`` is that of the default group, None where the listener uses another group. ``bandwidth`` is in
+    Mbit/s, -1 where the listener has no limit of its own.
+    """
 
     load_balancer_id: str
     port: int
@@ -43,6 +55,12 @@ class Listener(msgspec.Struct, frozen=True):
     acl_ids: list[str] = []
     persistence_seconds: int | None = None
     sticky_session: str | None = None
+    established_seconds: int | None = None
+    backend_port: int | None = None
+    master_slave_group_id: str = ""
+    health_check: str | None = None
+    description: str = ""
+    bandwidth: int | None = None
 
     @property
     def key(self) -> str:
@@ -118,6 +136,62 @@ class LoadBalancerMasterSlaveGroups(msgspec.Struct, frozen=True):
 
     load_balancer_id: str
     groups: list[MasterSlaveGroup] = []
+
+    @property
+    def key(self) -> str:
+        """The load balancer id."""
+        return self.load_balancer_id
+
+
+class MasterSlaveBackends(msgspec.Struct, frozen=True):
+    """The two members of one master-slave group."""
+
+    group_id: str
+    backends: list[Backend] = []
+
+    @property
+    def key(self) -> str:
+        """The group id."""
+        return self.group_id
+
+
+class AccessControlList(msgspec.Struct, frozen=True):
+    """The address ranges of an access control list of CLB. An empty list is possible, and a defect of its own."""
+
+    id: str
+    name: str = ""
+    entries: list[str] = []
+
+    @property
+    def key(self) -> str:
+        """The id of the list."""
+        return self.id
+
+    @property
+    def ref(self) -> Ref:
+        """The reference that stands in reports."""
+        return cloud_ref("AccessControlList", self.id, self.name)
+
+
+class ServerHealth(msgspec.Struct, frozen=True):
+    """The health of a server behind one listener: ``normal``, ``abnormal``, or ``unavailable`` where nobody checks.
+
+    ``protocol`` is lower case, None where the answer did not say: TCP and UDP may share a port number.
+    """
+
+    server_id: str
+    listener_port: int
+    protocol: str | None = None
+    ip: str = ""
+    port: int | None = None
+    status: str | None = None
+
+
+class LoadBalancerHealth(msgspec.Struct, frozen=True):
+    """The health of all servers behind one CLB."""
+
+    load_balancer_id: str
+    servers: list[ServerHealth] = []
 
     @property
     def key(self) -> str:

@@ -221,6 +221,16 @@ class ServicePaths:
             return self._through_nlb(service, port, balancer, cluster_id)
         return self._through_clb(port, balancer)
 
+    def listener_of(self, port: ServicePort, balancer: LoadBalancer) -> Listener | None:
+        """Return the listener of one port of a Service on a CLB; None if there is none."""
+        return self._listener(port, balancer)
+
+    def group_of(
+        self, service: Service, port: ServicePort, balancer: NetworkLoadBalancer, cluster_id: str
+    ) -> NlbServerGroup | None:
+        """Return the server group of one port of a Service on an NLB; None if there is none."""
+        return self._nlb_group(service, port, balancer, cluster_id)
+
     def _through_clb(self, port: ServicePort, balancer: LoadBalancer) -> ServicePath:
         listener = self._listener(port, balancer)
         group = self._groups.get(listener.server_group_id) if listener and listener.server_group_id else None

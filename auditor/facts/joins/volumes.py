@@ -1,12 +1,12 @@
 """PersistentVolume ↔ disk, ↔ NAS mount target, ↔ the Pods that use it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from auditor.facts.cloud.ecs import Disk, Instance
 from auditor.facts.cloud.nas import FileSystem, MountTarget
 from auditor.facts.kubernetes.pods import Pod
 from auditor.facts.kubernetes.volumes import PersistentVolume
-from auditor.facts.table import Table, said
+from auditor.facts.table import Reason, Table, said
 from auditor.facts.text import t
 
 
@@ -55,16 +55,25 @@ class VolumeMountTargets:
     def at(self, server: str) -> tuple[FileSystem | None, MountTarget | None]:
         """Return the file system and the mount target behind a server name, whose case does not matter."""
         server = server.strip().lower()
-        file_system = self._file_systems.get(file_system_id(server)) if server else None
+        found = (self._file_systems.get(id_) for id_ in file_system_ids(server)) if server else ()
+        file_system = next((row for row in found if row is not None), None)
         if file_system is None:
             return None, None
         targets = said(file_system.mount_targets, "nas", t("the mount targets of file system {id}", id=file_system.id))
         return file_system, next((target for target in targets if target.domain.lower() == server), None)
 
 
-def file_system_id(server: str) -> str:
-    """Return the file system that a mount-target domain belongs to: the part before the first dash."""
-    return server.split(".", 1)[0].split("-", 1)[0]
+def file_system_ids(server: str) -> list[str]:
+    """Return the ids that the file system of a mount-target domain may have, the likeliest first.
+
+    General-purpose NAS: the part before the first dash (``31a8e4-x.….nas.aliyuncs.com``). The ids of Extreme NAS
+    begin with ``extreme-``, which its domains leave out; those of CPFS with ``cpfs-``, which its domains have too.
+    """
+    host, _, rest = server.partition(".")
+    first, _, second = host.partition("-")
+    if first in ("cpfs", "extreme"):
+        return [f"{first}-{second.partition('-')[0]}"]
+    return [f"extreme-{first}", first] if ".extreme." in rest else [first]
 
 
 class VolumeUsers:
@@ -74,6 +83,7 @@ class VolumeUsers:
         """Index the Pods by claim."""
         self._pods = pods
         self._by_claim: dict[str, list[Pod]] | None = None
+        self._known_by_claim: dict[str, list[Pod]] | None = None
 
     def of(self, volume: PersistentVolume) -> Sequence[Pod]:
         """Return the Pods that use a volume and have not finished.
@@ -86,10 +96,29 @@ class VolumeUsers:
     def of_claim(self, claim_key: str) -> Sequence[Pod]:
         """Return the Pods that use a claim (``namespace/name``) and have not finished."""
         if self._by_claim is None:
-            by_claim: dict[str, list[Pod]] = {}
-            for pod in self._pods.all():
-                if not pod.is_finished:
-                    for key in pod.claim_keys:
-                        by_claim.setdefault(key, []).append(pod)
-            self._by_claim = by_claim
+            self._by_claim = _by_claim(self._pods.all())
         return self._by_claim.get(claim_key, ())
+
+    def known_of_claim(self, claim_key: str) -> Sequence[Pod]:
+        """Return the Pods that are known to use a claim and have not finished, though others may be missing."""
+        if self._pods.is_unavailable:
+            return ()
+        if self._known_by_claim is None:
+            self._known_by_claim = _by_claim(self._pods.known_rows())
+        return self._known_by_claim.get(claim_key, ())
+
+    def reasons_for(self, claim_key: str) -> tuple[Reason, ...]:
+        """Return why Pods that use a claim may be missing: only those of its namespace can."""
+        prefix = claim_key.partition("/")[0] + "/"
+        return tuple(
+            gap.reason for gap in self._pods.gaps if gap.keys is None or any(key.startswith(prefix) for key in gap.keys)
+        )
+
+
+def _by_claim(pods: Iterable[Pod]) -> dict[str, list[Pod]]:
+    found: dict[str, list[Pod]] = {}
+    for pod in pods:
+        if not pod.is_finished:
+            for key in pod.claim_keys:
+                found.setdefault(key, []).append(pod)
+    return found

@@ -8,13 +8,19 @@ import msgspec
 from auditor.facts.kubernetes.meta import KubernetesObject, Meta
 
 
-class InvolvedObject(msgspec.Struct, rename="camel", frozen=True):
+class InvolvedObject(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """What the event is about."""
 
     kind: str = ""
     namespace: str = ""
     name: str = ""
     uid: str = ""
+
+
+class EventSeries(msgspec.Struct, rename="camel", frozen=True, gc=False):
+    """That an event with an ``eventTime`` came again."""
+
+    last_observed_time: datetime | None = None
 
 
 class Event(KubernetesObject, frozen=True):
@@ -31,6 +37,7 @@ class Event(KubernetesObject, frozen=True):
     first_timestamp: datetime | None = None
     last_timestamp: datetime | None = None
     event_time: datetime | None = None
+    series: EventSeries | None = None
 
     @property
     def about(self) -> str:
@@ -41,4 +48,5 @@ class Event(KubernetesObject, frozen=True):
     @property
     def seen_at(self) -> datetime | None:
         """When it was last seen."""
-        return self.last_timestamp or self.event_time or self.metadata.creation_timestamp
+        again = self.series.last_observed_time if self.series else None
+        return again or self.last_timestamp or self.event_time or self.metadata.creation_timestamp

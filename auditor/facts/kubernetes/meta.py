@@ -8,7 +8,7 @@ import msgspec
 from auditor.facts.ref import Ref, kubernetes_ref
 
 
-class OwnerReference(msgspec.Struct, rename="camel", frozen=True):
+class OwnerReference(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """The object that made this one."""
 
     kind: str
@@ -16,7 +16,7 @@ class OwnerReference(msgspec.Struct, rename="camel", frozen=True):
     controller: bool | None = None
 
 
-class Meta(msgspec.Struct, rename="camel", frozen=True):
+class Meta(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """Metadata without annotations: those can be large, and can hold secrets."""
 
     name: str
@@ -40,7 +40,7 @@ class AnnotatedMeta(Meta, frozen=True):
     annotations: dict[str, str] | None = None
 
 
-class KubernetesObject(msgspec.Struct, rename="camel", frozen=True):
+class KubernetesObject(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """Base of all rows: the metadata, the key and the reference.
 
     A part that every API server sends has no default in the rows: without it an item is malformed, and not empty.
@@ -87,7 +87,7 @@ class AnnotatedObject(KubernetesObject, frozen=True):
         return self.metadata.annotations or {}
 
 
-class LabelSelectorRequirement(msgspec.Struct, rename="camel", frozen=True):
+class LabelSelectorRequirement(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """One expression of a selector: In, NotIn, Exists, DoesNotExist, Gt or Lt."""
 
     key: str
@@ -95,14 +95,14 @@ class LabelSelectorRequirement(msgspec.Struct, rename="camel", frozen=True):
     values: list[str] | None = None
 
 
-class LabelSelector(msgspec.Struct, rename="camel", frozen=True):
+class LabelSelector(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """A label selector; empty selects everything."""
 
     match_labels: dict[str, str] | None = None
     match_expressions: list[LabelSelectorRequirement] | None = None
 
 
-class Condition(msgspec.Struct, rename="camel", frozen=True):
+class Condition(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """One condition of a status."""
 
     type: str

@@ -12,7 +12,7 @@ ZONE_LABELS = ("topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io
 _PROVIDER_ID = re.compile(r"^(?:alicloud://)?(?P<region>[a-z0-9-]+)\.(?P<instance>i-[a-z0-9-]+)$")
 
 
-class Taint(msgspec.Struct, rename="camel", frozen=True):
+class Taint(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """A taint: NoSchedule, PreferNoSchedule or NoExecute."""
 
     key: str
@@ -20,29 +20,42 @@ class Taint(msgspec.Struct, rename="camel", frozen=True):
     value: str = ""
 
 
-class NodeSpec(msgspec.Struct, rename="camel", frozen=True):
+class NodeSpec(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """What the node is to be."""
 
     provider_id: str = msgspec.field(default="", name="providerID")
     pod_cidr: str = msgspec.field(default="", name="podCIDR")
+    pod_cidrs: list[str] | None = msgspec.field(default=None, name="podCIDRs")
     taints: list[Taint] | None = None
     unschedulable: bool = False
 
 
-class NodeAddress(msgspec.Struct, rename="camel", frozen=True):
+class NodeAddress(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """An address: InternalIP, ExternalIP, Hostname."""
 
     type: str
     address: str
 
 
-class NodeStatus(msgspec.Struct, rename="camel", frozen=True):
+class NodeInfo(msgspec.Struct, rename="camel", frozen=True, gc=False):
+    """What runs on the node; ``architecture`` is ``amd64`` or ``arm64``."""
+
+    kubelet_version: str = ""
+    kube_proxy_version: str = ""
+    architecture: str = ""
+    os_image: str = ""
+    kernel_version: str = ""
+    container_runtime_version: str = ""
+
+
+class NodeStatus(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """What the node is."""
 
     addresses: list[NodeAddress] | None = None
     conditions: list[Condition] | None = None
     allocatable: dict[str, str] | None = None
     capacity: dict[str, str] | None = None
+    node_info: NodeInfo = NodeInfo()
 
 
 class Node(AnnotatedObject, frozen=True):

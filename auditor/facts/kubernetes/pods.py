@@ -5,10 +5,16 @@ from typing import ClassVar
 
 import msgspec
 
-from auditor.facts.kubernetes.meta import Condition, KubernetesObject, LabelSelectorRequirement, Meta
+from auditor.facts.kubernetes.meta import (
+    Condition,
+    KubernetesObject,
+    LabelSelector,
+    LabelSelectorRequirement,
+    Meta,
+)
 
 
-class Toleration(msgspec.Struct, rename="camel", frozen=True):
+class Toleration(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """A toleration of taints."""
 
     key: str = ""
@@ -17,32 +23,50 @@ class Toleration(msgspec.Struct, rename="camel", frozen=True):
     effect: str = ""
 
 
-class NodeSelectorTerm(msgspec.Struct, rename="camel", frozen=True):
+class NodeSelectorTerm(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """Expressions that all have to hold; terms are alternatives."""
 
     match_expressions: list[LabelSelectorRequirement] | None = None
     match_fields: list[LabelSelectorRequirement] | None = None
 
 
-class NodeSelector(msgspec.Struct, rename="camel", frozen=True):
+class NodeSelector(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """Alternatives of which one has to hold."""
 
     node_selector_terms: list[NodeSelectorTerm] | None = None
 
 
-class NodeAffinity(msgspec.Struct, rename="camel", frozen=True):
+class NodeAffinity(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """Affinity of a Pod to nodes."""
 
     required: NodeSelector | None = msgspec.field(default=None, name="requiredDuringSchedulingIgnoredDuringExecution")
 
 
-class Affinity(msgspec.Struct, rename="camel", frozen=True):
-    """Affinity of a Pod; only the part about nodes."""
+class PodAffinityTerm(msgspec.Struct, rename="camel", frozen=True, gc=False):
+    """Other Pods, in the Pod's own namespace unless others are named, and the label that says what is near them."""
+
+    topology_key: str = ""
+    label_selector: LabelSelector | None = None
+    namespaces: list[str] | None = None
+    namespace_selector: LabelSelector | None = None
+
+
+class PodAntiAffinity(msgspec.Struct, rename="camel", frozen=True, gc=False):
+    """Other Pods that a Pod must not be near."""
+
+    required: list[PodAffinityTerm] | None = msgspec.field(
+        default=None, name="requiredDuringSchedulingIgnoredDuringExecution"
+    )
+
+
+class Affinity(msgspec.Struct, rename="camel", frozen=True, gc=False):
+    """Affinity of a Pod; the parts about nodes, and about Pods that it must not be near."""
 
     node_affinity: NodeAffinity | None = None
+    pod_anti_affinity: PodAntiAffinity | None = None
 
 
-class ContainerPort(msgspec.Struct, rename="camel", frozen=True):
+class ContainerPort(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """A port that a container declares. Declaring is advisory: other ports may listen too."""
 
     container_port: int
@@ -51,14 +75,14 @@ class ContainerPort(msgspec.Struct, rename="camel", frozen=True):
     host_port: int | None = None
 
 
-class Resources(msgspec.Struct, rename="camel", frozen=True):
+class Resources(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """Requests and limits of a container, as Kubernetes quantities."""
 
     requests: dict[str, str] | None = None
     limits: dict[str, str] | None = None
 
 
-class VolumeMount(msgspec.Struct, rename="camel", frozen=True):
+class VolumeMount(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """Where a container mounts a volume of its Pod."""
 
     name: str
@@ -66,7 +90,33 @@ class VolumeMount(msgspec.Struct, rename="camel", frozen=True):
     read_only: bool = False
 
 
-class Container(msgspec.Struct, rename="camel", frozen=True):
+class ProbePort(msgspec.Struct, rename="camel", frozen=True, gc=False):
+    """The port of a probe, by number or by name."""
+
+    port: int | str
+    host: str = ""
+
+
+class GrpcPort(msgspec.Struct, rename="camel", frozen=True, gc=False):
+    """The port of a gRPC probe."""
+
+    port: int
+
+
+class ExecProbe(msgspec.Struct, rename="camel", frozen=True, gc=False):
+    """That a probe runs a command; the command itself is left out."""
+
+
+class ContainerProbe(msgspec.Struct, rename="camel", frozen=True, gc=False):
+    """How the kubelet finds out whether a container is well: one of the four."""
+
+    http_get: ProbePort | None = None
+    tcp_socket: ProbePort | None = None
+    grpc: GrpcPort | None = None
+    exec: ExecProbe | None = None
+
+
+class Container(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """A container. Environment and arguments are left out: they may hold secrets."""
 
     name: str
@@ -75,23 +125,26 @@ class Container(msgspec.Struct, rename="camel", frozen=True):
     resources: Resources = Resources()
     volume_mounts: list[VolumeMount] | None = None
     restart_policy: str | None = None
+    readiness_probe: ContainerProbe | None = None
+    liveness_probe: ContainerProbe | None = None
+    startup_probe: ContainerProbe | None = None
 
 
-class ClaimSource(msgspec.Struct, rename="camel", frozen=True):
+class ClaimSource(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """A volume that is a claim."""
 
     claim_name: str
     read_only: bool = False
 
 
-class SecretSource(msgspec.Struct, rename="camel", frozen=True):
+class SecretSource(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """A volume that is a Secret: only its name."""
 
     secret_name: str = ""
     optional: bool | None = None
 
 
-class CsiSource(msgspec.Struct, rename="camel", frozen=True):
+class CsiSource(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """An inline CSI volume."""
 
     driver: str
@@ -99,7 +152,7 @@ class CsiSource(msgspec.Struct, rename="camel", frozen=True):
     read_only: bool | None = None
 
 
-class FlexSource(msgspec.Struct, rename="camel", frozen=True):
+class FlexSource(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """An inline flexVolume."""
 
     driver: str
@@ -107,7 +160,7 @@ class FlexSource(msgspec.Struct, rename="camel", frozen=True):
     read_only: bool | None = None
 
 
-class NfsSource(msgspec.Struct, rename="camel", frozen=True):
+class NfsSource(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """An inline NFS volume."""
 
     server: str
@@ -115,11 +168,11 @@ class NfsSource(msgspec.Struct, rename="camel", frozen=True):
     read_only: bool | None = None
 
 
-class EphemeralSource(msgspec.Struct, rename="camel", frozen=True):
+class EphemeralSource(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """A generic ephemeral volume: its claim is named ``<pod>-<volume>``."""
 
 
-class Volume(msgspec.Struct, rename="camel", frozen=True):
+class Volume(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """A volume of a Pod."""
 
     name: str
@@ -131,16 +184,37 @@ class Volume(msgspec.Struct, rename="camel", frozen=True):
     ephemeral: EphemeralSource | None = None
 
 
-class TopologySpreadConstraint(msgspec.Struct, rename="camel", frozen=True):
+class TopologySpreadConstraint(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """How a Pod wants to be spread."""
 
     topology_key: str
     when_unsatisfiable: str = "DoNotSchedule"
     max_skew: int = 1
+    label_selector: LabelSelector | None = None
 
 
-class PodSpec(msgspec.Struct, rename="camel", frozen=True):
-    """What the Pod is to be."""
+class PodSecurityContext(msgspec.Struct, rename="camel", frozen=True, gc=False):
+    """The group that volumes are given to. ``fs_group_change_policy`` None means Always."""
+
+    fs_group: int | None = None
+    fs_group_change_policy: str | None = None
+
+
+class HostAlias(msgspec.Struct, rename="camel", frozen=True, gc=False):
+    """Names that the Pod's hosts file gives to an address."""
+
+    ip: str = ""
+    hostnames: list[str] | None = None
+
+
+class SchedulingGate(msgspec.Struct, rename="camel", frozen=True, gc=False):
+    """What keeps a Pod from being scheduled until somebody takes it away."""
+
+    name: str
+
+
+class PodSpec(msgspec.Struct, rename="camel", frozen=True, gc=False):
+    """What the Pod is to be. The volume with its own token, which Kubernetes adds to each, is left out."""
 
     node_name: str = ""
     service_account_name: str = ""
@@ -153,29 +227,38 @@ class PodSpec(msgspec.Struct, rename="camel", frozen=True):
     tolerations: list[Toleration] | None = None
     topology_spread_constraints: list[TopologySpreadConstraint] | None = None
     restart_policy: str = "Always"
+    security_context: PodSecurityContext | None = None
+    overhead: dict[str, str] | None = None
+    host_aliases: list[HostAlias] | None = None
+    scheduling_gates: list[SchedulingGate] | None = None
+    runtime_class_name: str | None = None
+    dns_policy: str = ""
+    scheduler_name: str = ""
+    priority: int | None = None
 
 
-class WaitingState(msgspec.Struct, rename="camel", frozen=True):
+class WaitingState(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """Why a container does not run yet."""
 
     reason: str = ""
     message: str = ""
 
 
-class TerminatedState(msgspec.Struct, rename="camel", frozen=True):
+class TerminatedState(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """How a container ended."""
 
     exit_code: int = 0
     reason: str = ""
+    finished_at: datetime | None = None
 
 
-class RunningState(msgspec.Struct, rename="camel", frozen=True):
+class RunningState(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """Since when a container runs."""
 
     started_at: datetime | None = None
 
 
-class ContainerState(msgspec.Struct, rename="camel", frozen=True):
+class ContainerState(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """One of waiting, running, terminated."""
 
     waiting: WaitingState | None = None
@@ -183,22 +266,23 @@ class ContainerState(msgspec.Struct, rename="camel", frozen=True):
     terminated: TerminatedState | None = None
 
 
-class ContainerStatus(msgspec.Struct, rename="camel", frozen=True):
+class ContainerStatus(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """The state of one container."""
 
     name: str
     ready: bool = False
     restart_count: int = 0
     state: ContainerState = ContainerState()
+    last_state: ContainerState = ContainerState()
 
 
-class PodIp(msgspec.Struct, rename="camel", frozen=True):
+class PodIp(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """One address of a Pod."""
 
     ip: str = ""
 
 
-class PodStatus(msgspec.Struct, rename="camel", frozen=True):
+class PodStatus(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """What the Pod is."""
 
     phase: str = ""
@@ -207,6 +291,7 @@ class PodStatus(msgspec.Struct, rename="camel", frozen=True):
     pod_ip: str = msgspec.field(default="", name="podIP")
     pod_ips: list[PodIp] | None = msgspec.field(default=None, name="podIPs")
     host_ip: str = msgspec.field(default="", name="hostIP")
+    nominated_node_name: str = ""
     conditions: list[Condition] | None = None
     container_statuses: list[ContainerStatus] | None = None
     init_container_statuses: list[ContainerStatus] | None = None

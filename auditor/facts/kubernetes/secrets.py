@@ -6,6 +6,8 @@ from auditor.facts.kubernetes.meta import KubernetesObject
 
 
 class SecretName(KubernetesObject, frozen=True):
-    """The metadata of a Secret, asked for as metadata only."""
+    """The metadata of a Secret, and its type where the server says it; its data is never asked for."""
 
     KIND: ClassVar[str] = "Secret"
+
+    type: str | None = None

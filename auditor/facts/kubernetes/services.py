@@ -15,7 +15,7 @@ ANNOTATION_PREFIXES = (
 """The CCM's prefixes, the present one first, then the old one."""
 
 
-class ServicePort(msgspec.Struct, rename="camel", frozen=True):
+class ServicePort(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """A port of a Service."""
 
     port: int
@@ -23,25 +23,29 @@ class ServicePort(msgspec.Struct, rename="camel", frozen=True):
     protocol: str = "TCP"
     target_port: int | str | None = None
     node_port: int | None = None
+    app_protocol: str | None = None
 
 
-class SessionAffinityClientIp(msgspec.Struct, rename="camel", frozen=True):
+class SessionAffinityClientIp(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """How long a client sticks to a Pod, in seconds."""
 
     timeout_seconds: int | None = None
 
 
-class SessionAffinityConfig(msgspec.Struct, rename="camel", frozen=True):
+class SessionAffinityConfig(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """Settings of session affinity."""
 
     client_ip: SessionAffinityClientIp | None = msgspec.field(default=None, name="clientIP")
 
 
-class ServiceSpec(msgspec.Struct, rename="camel", frozen=True):
+class ServiceSpec(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """What the Service is to be."""
 
     type: str = "ClusterIP"
     cluster_ip: str = msgspec.field(default="", name="clusterIP")
+    cluster_ips: list[str] | None = msgspec.field(default=None, name="clusterIPs")
+    internal_traffic_policy: str = ""
+    external_ips: list[str] | None = msgspec.field(default=None, name="externalIPs")
     selector: dict[str, str] | None = None
     ports: list[ServicePort] | None = None
     external_traffic_policy: str = ""
@@ -53,7 +57,7 @@ class ServiceSpec(msgspec.Struct, rename="camel", frozen=True):
     publish_not_ready_addresses: bool = False
 
 
-class LoadBalancerIngress(msgspec.Struct, rename="camel", frozen=True):
+class LoadBalancerIngress(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """An address under which the load balancer is published."""
 
     ip: str = ""
@@ -61,13 +65,13 @@ class LoadBalancerIngress(msgspec.Struct, rename="camel", frozen=True):
     ip_mode: str = "VIP"
 
 
-class LoadBalancerStatus(msgspec.Struct, rename="camel", frozen=True):
+class LoadBalancerStatus(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """The load balancer of a Service, as Kubernetes knows it."""
 
     ingress: list[LoadBalancerIngress] | None = None
 
 
-class ServiceStatus(msgspec.Struct, rename="camel", frozen=True):
+class ServiceStatus(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """What the Service is."""
 
     load_balancer: LoadBalancerStatus = LoadBalancerStatus()
@@ -110,7 +114,7 @@ class Service(AnnotatedObject, frozen=True):
         )
 
 
-class TargetRef(msgspec.Struct, rename="camel", frozen=True):
+class TargetRef(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """What stands behind an endpoint."""
 
     kind: str = ""
@@ -118,7 +122,7 @@ class TargetRef(msgspec.Struct, rename="camel", frozen=True):
     namespace: str = ""
 
 
-class EndpointConditions(msgspec.Struct, rename="camel", frozen=True):
+class EndpointConditions(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """Conditions of an endpoint; absent ``ready`` counts as ready."""
 
     ready: bool | None = None
@@ -126,7 +130,7 @@ class EndpointConditions(msgspec.Struct, rename="camel", frozen=True):
     terminating: bool | None = None
 
 
-class Endpoint(msgspec.Struct, rename="camel", frozen=True):
+class Endpoint(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """One backend of a Service."""
 
     addresses: list[str] = []
@@ -141,7 +145,7 @@ class Endpoint(msgspec.Struct, rename="camel", frozen=True):
         return self.conditions.ready is not False
 
 
-class EndpointPort(msgspec.Struct, rename="camel", frozen=True):
+class EndpointPort(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """A port of all endpoints of a slice."""
 
     name: str | None = None

@@ -157,6 +157,7 @@ class ClaimSpec(msgspec.Struct, rename="camel", frozen=True):
     access_modes: list[str] | None = None
     storage_class_name: str | None = None
     volume_name: str = ""
+    volume_mode: str = "Filesystem"
 
 
 class ClaimStatus(msgspec.Struct, rename="camel", frozen=True):

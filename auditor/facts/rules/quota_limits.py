@@ -29,6 +29,12 @@ BACKENDS_PER_CLB = QuotaName("slb", ("slb_quota_backendservers_num", "q_fh20b0",
 BACKENDS_PER_NLB = QuotaName("nlb", ("nlb_quota_loadbalancer_noeci_servers_num",), 400)
 """Entries over all server groups of one NLB, those of type ECI apart. Source: NLB documentation, quotas."""
 
+ATTACHMENTS_TO_CLB = QuotaName("slb", ("slb_quota_backendserver_attached_num", "slbs-per-backendserver"), 50)
+"""Times one server may be entered in server groups of CLB, over the region. Source: CLB documentation, quotas."""
+
+ATTACHMENTS_TO_NLB = QuotaName("nlb", ("nlb_quota_server_added_num",), 200)
+"""Times one server may be entered in server groups of NLB, over the region. Source: NLB documentation, quotas."""
+
 
 @dataclass(frozen=True)
 class Limit:

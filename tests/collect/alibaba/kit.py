@@ -3,7 +3,7 @@
 import contextlib
 import gzip
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,12 @@ from auditor.collect.alibaba.sdk import Request
 from auditor.collect.provider import Provider
 from auditor.collect.registry import providers
 from auditor.facts.catalogue import CLOUD_TABLES
+from auditor.facts.kubernetes.ingresses import Ingress
 from auditor.facts.kubernetes.nodes import Node
+from auditor.facts.kubernetes.pods import Pod
 from auditor.facts.kubernetes.services import Service
-from auditor.facts.kubernetes.volumes import PersistentVolume
+from auditor.facts.kubernetes.volumes import PersistentVolume, StorageClass
+from auditor.facts.landscape import ClusterIdentity, WantedIdentity
 from auditor.facts.table import Table
 from tests.fakes.cloud import ACCESS_KEY_ID, ACCESS_KEY_SECRET, FakeCloud
 
@@ -34,10 +37,22 @@ RECORDED = Path(__file__).parents[2] / "fakes" / "recorded" / "kubernetes"
 DISKS = Request("ecs", "DescribeDisks", {"DiskIds": '["d-1"]', "MaxResults": 100})
 CLUSTER = Request("cs", "DescribeClusterDetail", {"ClusterId": CLUSTER_ID})
 SECRETS = (ACCESS_KEY_ID, ACCESS_KEY_SECRET, "Signature=", "SecurityToken=")
+RAM_USERS = ("204821839384857610", "207719364451120883")
+"""The recorded RAM users."""
+
+CLUSTER_IDENTITY = ClusterIdentity(
+    "shop-prod",
+    CLUSTER_ID,
+    REGION,
+    identities=[WantedIdentity([], user=f"{uid}-1795380901") for uid in RAM_USERS],
+)
 KUBERNETES = {
     "nodes": ("api_v1_nodes.json", Node),
     "persistent_volumes": ("api_v1_persistentvolumes.json", PersistentVolume),
     "services": ("api_v1_services.json", Service),
+    "storage_classes": ("apis_storage.k8s.io_v1_storageclasses.json", StorageClass),
+    "pods": ("api_v1_pods.json", Pod),
+    "ingresses": ("apis_networking.k8s.io_v1_ingresses.json", Ingress),
 }
 
 
@@ -72,8 +87,9 @@ def _items(name: str) -> bytes:
 
 
 def kubernetes_tables() -> dict[str, Table[Any]]:
-    """Return the recorded Kubernetes tables that providers of the cloud side need."""
-    return {
+    """Return the recorded Kubernetes tables that providers of the cloud side need; there is no AlbConfig."""
+    no_alb: dict[str, Table[Any]] = {"alb_configs": Table("alb_configs")}
+    return no_alb | {
         name: Table(name, [msgspec.convert(item, kind) for item in json.loads(_items(file))["items"]])
         for name, (file, kind) in KUBERNETES.items()
     }
@@ -86,6 +102,17 @@ def cloud_providers() -> dict[str, Provider]:
     return {name: provider for name, provider in providers().items() if name in CLOUD_TABLES}
 
 
+def collect(
+    client: CloudClient,
+    provider: Provider,
+    tables: Mapping[str, Table[Any]],
+    cluster: ClusterIdentity = CLUSTER_IDENTITY,
+) -> Table[Any]:
+    """Let a provider fill its table, from tables that hold those that it needs."""
+    needs: dict[str, Any] = {need: tables[need] for need in provider.needs}
+    return provider.collect(client, **needs, **({"cluster": cluster} if provider.takes_cluster else {}))
+
+
 def fill(client: CloudClient, names: Iterable[str], **given: Table[Any]) -> dict[str, Table[Any]]:
     """Fill these tables, and those that they need; ``given`` ones are taken as they are."""
     known = cloud_providers()
@@ -94,8 +121,7 @@ def fill(client: CloudClient, names: Iterable[str], **given: Table[Any]) -> dict
     def ensure(name: str) -> Table[Any]:
         if name not in filled:
             provider = known[name]
-            needs = {need: ensure(need) for need in provider.needs}
-            filled[name] = provider.collect(client, **needs)
+            filled[name] = collect(client, provider, {need: ensure(need) for need in provider.needs})
         return filled[name]
 
     for name in names:
@@ -118,7 +144,7 @@ def failure(client: CloudClient, request: Request = DISKS) -> CallFailed:
 
 
 def with_everything(cloud: FakeCloud) -> None:
-    """Bind a network ACL to the nodes' vSwitches, and let a rule refer to a port list."""
+    """Add what the recorded account lacks: a network ACL and a port list in use, server groups of every kind."""
     cloud.state.ecs.add_instance("i-bp1outsider", like=next(iter(cloud.state.ecs.instances)), private_ip="192.168.0.99")
     volumes = [disk for disk in cloud.state.ecs.disks.values() if disk["Type"] == "data"]
     for disk in volumes:
@@ -128,3 +154,8 @@ def with_everything(cloud: FakeCloud) -> None:
     group = next(iter(cloud.state.ecs.security_groups))
     cloud.state.ecs.port_range_lists["prl-1"] = {"Entries": [{"PortRange": "80/80"}]}
     cloud.state.ecs.add_rule(group, "ingress", SourceCidrIp="10.0.0.0/8", PortRangeListId="prl-1", PortRange="")
+    pair = [{"ServerId": one} for one in list(cloud.state.ecs.instances)[:2]]
+    cloud.state.slb.add_load_balancer("lb-foreign")
+    cloud.state.slb.add_vserver_group("rsp-foreign", "lb-foreign", "by hand", pair)
+    for balancer in list(cloud.state.slb.load_balancers):
+        cloud.state.slb.add_master_slave_group(f"rsp-of-{balancer}", balancer, "pair", pair)

@@ -1,7 +1,11 @@
 """Where products are asked."""
 
+import importlib
+from functools import cache
+
 import pytest
 
+from auditor.collect.alibaba import endpoints
 from auditor.collect.alibaba.endpoints import Endpoints
 from auditor.collect.alibaba.sdk import VERSIONS
 from auditor.collect.errors import ConfigError
@@ -24,6 +28,10 @@ from tests.collect.alibaba.kit import make_client
         ("cn-hangzhou", "sts", "https://sts.cn-hangzhou.aliyuncs.com"),
         ("eu-central-1", "cs", "https://cs.eu-central-1.aliyuncs.com"),
         ("me-central-1", "vpc", "https://vpc.me-central-1.aliyuncs.com"),
+        ("na-south-1", "cs", "https://cs.na-south-1.aliyuncs.com"),
+        ("us-southeast-1", "nas", "https://nas.us-southeast-1.aliyuncs.com"),
+        ("cn-wuhan-lr", "slb", "https://slb.cn-wuhan-lr.aliyuncs.com"),
+        ("cn-nanjing", "ess", "https://ess.aliyuncs.com"),
     ],
 )
 def test_the_clouds_own_hosts_are_known_without_asking(region: str, product: str, url: str) -> None:
@@ -74,6 +82,25 @@ def test_an_unknown_region_names_the_nearest_and_the_way_out() -> None:
     assert Endpoints("xx-nowhere-9", "https://host").of("slb") == "https://host"
 
 
-def test_a_region_without_shipped_endpoints_says_which_to_name() -> None:
-    with pytest.raises(ConfigError, match=r"na-south-1.*endpoints = \{ \w+ ="):
-        Endpoints("na-south-1")
+def test_a_region_without_shipped_endpoints_says_which_to_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endpoints, "_known_regions", lambda: frozenset({"xx-new-1"}))
+    with pytest.raises(ConfigError, match=r"xx-new-1.*endpoints = \{ \w+ ="):
+        Endpoints("xx-new-1")
+
+
+@pytest.mark.parametrize("region", endpoints._LATER_REGIONS)
+def test_the_later_regions_have_the_hosts_of_the_official_maps(region: str) -> None:
+    hosts = Endpoints(region)
+    assert hosts.of("ess") == f"https://{_official_map()[region]}"
+    for product in ("cs", "ecs", "slb", "vpc", "sts", "nas", "nlb", "alb"):
+        assert hosts.of(product) == f"https://{product}.{region}.aliyuncs.com"
+    assert hosts.of("ram") == "https://ram.aliyuncs.com"
+
+
+@cache
+def _official_map() -> dict[str, str]:
+    """Return the endpoint map of the official SDK of ESS of the new generation: the fullest of those installed."""
+    client = importlib.import_module("alibabacloud_ess20220222.client")
+    models = importlib.import_module("alibabacloud_tea_openapi.models")
+    found: dict[str, str] = client.Client(models.Config(region_id="cn-hangzhou"))._endpoint_map
+    return found

@@ -8,13 +8,26 @@ import pytest
 from auditor.collect.alibaba import paging
 from auditor.collect.alibaba.client import CloudClient
 from auditor.collect.alibaba.failures import CallFailed
-from auditor.collect.alibaba.paging import ENTRY_PAGE, ROUTE_PAGE, WHOLE, Listing, Numbered, Style, Tokened, gather
+from auditor.collect.alibaba.paging import (
+    ENTRY_PAGE,
+    ROUTE_PAGE,
+    WHOLE,
+    Listing,
+    Numbered,
+    NumberedOrTokened,
+    Style,
+    Tokened,
+    gather,
+)
 from auditor.collect.alibaba.sdk import Request
 from auditor.facts.table import ReasonKind
 from auditor.facts.text import t
 
 DENIED = CallFailed("ecs", ReasonKind.FORBIDDEN, t("denied"), code="Forbidden.RAM", missing=("ecs:DescribeThings",))
 NOT_OPENED = CallFailed("nas", ReasonKind.ERROR, t("not open"), code="OperationDenied.ServiceNotOpen")
+
+
+CS_PAGE = NumberedOrTokened(2, newest=5)
 
 
 class Script:
@@ -179,3 +192,67 @@ def test_products_with_names_of_their_own_are_paged_alike() -> None:
     assert [asked["Page"] for asked in script.asked] == [1, 2]
     _, script = read(ROUTE_PAGE, page([{}]))
     assert script.asked[0]["MaxResult"] == 100
+
+
+def test_enough_of_the_newest_is_no_shortfall() -> None:
+    listing, script = read(Numbered(2, newest=2), page([{"n": 1}, {"n": 2}], 80))
+    assert len(listing.items) == 2
+    assert not listing.reasons
+    assert len(script.asked) == 1
+
+
+def test_fewer_than_the_newest_that_were_wanted_are_a_shortfall() -> None:
+    listing, script = read(Numbered(2, newest=2), page([{"n": 1}], 80), page([], 80))
+    assert kinds(listing) == [ReasonKind.TRUNCATED]
+    assert "1 of 80" in str(listing.reasons[0].message)
+    assert len(script.asked) == 2
+
+
+def cs_page(items: list[Any] | None, total: int | None = None, token: str | None = None) -> dict[str, Any]:
+    answer: dict[str, Any] = {"Things": items}
+    if total is not None:
+        answer["page_info"] = {"total_count": total}
+    return answer if token is None else {**answer, "next_token": token}
+
+
+def test_container_service_pages_by_number_up_to_the_total() -> None:
+    listing, script = read(CS_PAGE, cs_page([1, 2], 3, ""), cs_page([3], 3, ""))
+    assert (listing.items, listing.reasons, listing.announced) == ([1, 2, 3], [], 3)
+    assert [asked["page_number"] for asked in script.asked] == [1, 2]
+    assert {asked["page_size"] for asked in script.asked} == {2}
+
+
+def test_container_service_pages_by_token_where_it_hands_one_out() -> None:
+    listing, script = read(CS_PAGE, cs_page([1, 2], None, "t1"), cs_page([3], None, ""))
+    assert (listing.items, listing.reasons) == ([1, 2, 3], [])
+    assert script.asked[1] == {"VpcId": "vpc-1", "next_token": "t1", "max_results": 2}
+
+
+def test_container_service_ends_where_enough_was_read() -> None:
+    listing, script = read(CS_PAGE, cs_page([1, 2], 9), cs_page([3, 4], 9), cs_page([5, 6], 9))
+    assert len(listing.items) == 6
+    assert not listing.reasons
+    assert len(script.asked) == 3
+
+
+@pytest.mark.parametrize(
+    ("answers", "kind"),
+    [
+        ([cs_page([1, 2], 4), cs_page([], 4)], ReasonKind.TRUNCATED),
+        ([cs_page([1, 2], 4), cs_page([1, 2], 5)], ReasonKind.TRUNCATED),
+        ([cs_page([1, 2], None, "t1"), cs_page([3], None, "t1")], ReasonKind.TRUNCATED),
+        ([cs_page([1, 2], 4, "t1"), cs_page([3], 4, "")], ReasonKind.TRUNCATED),
+        ([cs_page([1, 2])], ReasonKind.MALFORMED),
+        ([cs_page(None)], ReasonKind.MALFORMED),
+    ],
+    ids=["empty page", "same page", "same token", "token ends early", "says nothing", "no list"],
+)
+def test_pages_of_container_service_that_do_not_add_up(answers: list[dict[str, Any]], kind: ReasonKind) -> None:
+    listing, _script = read(CS_PAGE, *answers)
+    assert kinds(listing) == [kind]
+
+
+def test_a_page_of_container_service_that_is_not_full_ends_the_list() -> None:
+    listing, script = read(CS_PAGE, cs_page([1]))
+    assert (listing.items, listing.reasons) == ([1], [])
+    assert len(script.asked) == 1

@@ -1,12 +1,14 @@
 """The fake API server behaves as a real one where the collectors could tell the difference."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 import urllib3
 
 from auditor.collect.kubernetes.client import open_client
@@ -83,3 +85,57 @@ def test_it_runs_as_a_command(tmp_path: Path) -> None:
             assert len(collect(client, "nodes")) == 8
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=20) == 0
+
+
+def test_a_table_holds_metadata_unless_whole_objects_are_asked_for(cluster: FakeKubernetes) -> None:
+    table = "application/json;as=Table;g=meta.k8s.io;v=v1"
+    _, answer = ask(cluster, "GET", "/api/v1/secrets?limit=2&includeObject=Metadata", accept=table)
+    recorded = bodies.document("api_v1_secrets.table")
+    names = [column["name"] for column in answer["columnDefinitions"]]
+    assert names == [column["name"] for column in recorded["columnDefinitions"]]
+    assert [row["object"] for row in answer["rows"]] == [row["object"] for row in recorded["rows"][:2]]
+    assert [row["cells"] for row in answer["rows"]] == [row["cells"] for row in recorded["rows"][:2]]
+    assert answer["metadata"]["remainingItemCount"] == 9
+    _, whole = ask(cluster, "GET", "/api/v1/secrets?includeObject=Object", accept=table)
+    assert whole["rows"][0]["object"]["data"]
+    _, bare = ask(cluster, "GET", "/api/v1/secrets?includeObject=None", accept=table)
+    assert "object" not in bare["rows"][0]
+
+
+def test_an_older_server_is_told_by_its_version_and_its_discovery(cluster: FakeKubernetes) -> None:
+    cluster.speaks("1.20")
+    assert ask(cluster, "GET", "/version")[1]["gitVersion"].startswith("v1.20.")
+    groups = {group["name"]: group for group in ask(cluster, "GET", "/apis")[1]["groups"]}
+    assert [version["version"] for version in groups["batch"]["versions"]] == ["v1", "v1beta1"]
+    assert [version["version"] for version in groups["policy"]["versions"]] == ["v1beta1"]
+    assert groups["autoscaling"]["preferredVersion"]["version"] == "v1"
+    assert "resource.k8s.io" not in groups
+    assert ask(cluster, "GET", "/apis/policy")[1]["versions"] == groups["policy"]["versions"]
+    names = {one["name"] for one in ask(cluster, "GET", "/apis/batch/v1beta1")[1]["resources"]}
+    assert names == {"cronjobs"}
+    assert "cronjobs" not in {one["name"] for one in ask(cluster, "GET", "/apis/batch/v1")[1]["resources"]}
+
+
+def test_the_newest_server_is_as_recorded(cluster: FakeKubernetes) -> None:
+    assert ask(cluster, "GET", "/version")[1] == bodies.document("version")
+    recorded = {group["name"]: group["versions"] for group in bodies.document("apis")["groups"]}
+    assert {group["name"]: group["versions"] for group in ask(cluster, "GET", "/apis")[1]["groups"]} == recorded
+
+
+def test_objects_of_an_older_server_have_its_form(cluster: FakeKubernetes) -> None:
+    cluster.speaks("1.18")
+    path = "/apis/networking.k8s.io/v1beta1/namespaces/ingress-demo/ingresses/echo"
+    status, ingress = ask(cluster, "GET", path)
+    assert (status, ingress["apiVersion"]) == (200, "networking.k8s.io/v1beta1")
+    backend = ingress["spec"]["rules"][0]["http"]["paths"][0]["backend"]
+    assert backend == {"serviceName": "echo", "servicePort": 80}
+    assert ask(cluster, "GET", "/apis/networking.k8s.io/v1/ingresses")[0] == 404
+    assert ask(cluster, "GET", "/apis/policy/v1beta1/poddisruptionbudgets")[1]["kind"] == "PodDisruptionBudgetList"
+    cluster.speaks("1.36")
+    assert ask(cluster, "GET", path)[0] == 404
+
+
+def test_a_version_beyond_those_known_is_refused(cluster: FakeKubernetes) -> None:
+    for version in ("1.17", "1.37", "2.0"):
+        with pytest.raises(ValueError, match=re.escape(version)):
+            cluster.speaks(version)

@@ -13,16 +13,33 @@ from tests.collect.kubernetes.kit import LISTED, PODS, collect, provider, row_of
 from tests.fakes.kubernetes import FakeKubernetes, Fault
 
 ROWS = {
+    "alb_configs": 0,
+    "api_services": 23,
+    "cluster_role_bindings": 64,
+    "cluster_roles": 82,
+    "config_maps": 6,
+    "cron_jobs": 1,
+    "csi_drivers": 3,
+    "csi_nodes": 8,
     "daemonsets": 5,
     "deployments": 19,
     "endpoint_slices": 23,
     "events": 788,
+    "horizontal_pod_autoscalers": 2,
+    "ingress_classes": 1,
+    "ingresses": 3,
+    "jobs": 1,
     "kubelet_log_reads": 8,
+    "leases": 9,
     "nodes": 8,
     "persistent_volume_claims": 11,
     "persistent_volumes": 11,
+    "pod_disruption_budgets": 10,
+    "pod_networkings": 0,
     "pods": 87,
+    "rbac_roles": 9,
     "replicasets": 19,
+    "role_bindings": 10,
     "secret_names": 11,
     "services": 23,
     "statefulsets": 3,
@@ -32,7 +49,7 @@ ROWS = {
 
 
 def test_every_kubernetes_table_has_a_provider() -> None:
-    assert set(ROWS) == set(KUBERNETES_TABLES)
+    assert set(ROWS) == {*LISTED, "config_maps", "kubelet_log_reads", "secret_names"}
     for table in KUBERNETES_TABLES:
         assert provider(table).source == "kubernetes"
 
@@ -42,7 +59,7 @@ def test_a_table_is_read_whole_with_the_declared_rights(
     cluster: FakeKubernetes, open_to: OpenClient, table: str
 ) -> None:
     client = open_to(cluster, probes=frozenset({"kubelet"}), secret_metadata=True)
-    needs = {name: collect(client, name) for name in provider(table).needs}
+    needs: dict[str, Any] = {name: collect(client, name) for name in provider(table).needs}
     cluster.requests.clear()
     read = collect(client, table, **needs)
     assert read.state is State.KNOWN, [str(reason.message) for reason in read.reasons]
@@ -116,26 +133,3 @@ def test_a_list_without_items_is_known_and_empty(cluster: FakeKubernetes, client
     assert pods.state is State.KNOWN
     assert len(pods) == 0
     assert pods.get("data/mysql-0") is None
-
-
-def test_endpoint_slices_of_an_old_server_are_read_in_their_beta_version(
-    cluster: FakeKubernetes, client: KubernetesClient
-) -> None:
-    new = {row.key: row for row in collect(client, "endpoint_slices").all()}
-    slices = cluster.objects.all("/apis/discovery.k8s.io/v1/endpointslices")
-    cluster.objects.withdraw("/apis/discovery.k8s.io/v1/endpointslices")
-    beta = "/apis/discovery.k8s.io/v1beta1/endpointslices"
-    cluster.objects.declare(beta, "EndpointSlice", "discovery.k8s.io/v1beta1")
-    for one in slices:
-        cluster.add(beta, {**one, "endpoints": [_as_beta(endpoint) for endpoint in one["endpoints"] or []]})
-    cluster.requests.clear()
-    old = collect(client, "endpoint_slices")
-    assert old.state is State.KNOWN
-    assert {row.key: row for row in old.all()} == new
-    assert cluster.permissions_used == set(provider("endpoint_slices").permissions)
-
-
-def _as_beta(endpoint: dict[str, Any]) -> dict[str, Any]:
-    topology = {"kubernetes.io/hostname": endpoint.get("nodeName"), "topology.kubernetes.io/zone": endpoint.get("zone")}
-    rest = {name: value for name, value in endpoint.items() if name not in ("nodeName", "zone")}
-    return {**rest, "topology": {name: value for name, value in topology.items() if value}}

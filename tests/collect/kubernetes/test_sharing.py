@@ -7,16 +7,20 @@ import pytest
 
 from auditor.collect.kubernetes.sharing import Sharing
 from auditor.collect.kubernetes.tables import PATHS
+from auditor.collect.kubernetes.tokens import TOKEN_VOLUME, leave_out_tokens
+from auditor.collect.kubernetes.versions import VERSIONS
 from auditor.facts.catalogue import KUBERNETES_TABLES
+from auditor.facts.kubernetes.nodes import Node
 from auditor.facts.kubernetes.pods import Pod
 from auditor.facts.kubernetes.workloads import ReplicaSet
 from tests.fakes.kubernetes import recorded
 
-LISTS = {**PATHS, "endpoint_slices": "/apis/discovery.k8s.io/v1/endpointslices"}
+LISTS = {**PATHS, **{table: versions[0].path for table, versions in VERSIONS.items()}}
 
 
 def rows_of(table: str) -> list[Any]:
-    return [msgspec.convert(item, KUBERNETES_TABLES[table]) for item in recorded.lists()[LISTS[table]]["items"]]
+    path = LISTS[table].replace("/namespaces/kube-system", "")
+    return [msgspec.convert(item, KUBERNETES_TABLES[table]) for item in recorded.lists()[path]["items"]]
 
 
 @pytest.mark.parametrize("table", sorted(LISTS))
@@ -36,6 +40,10 @@ def test_siblings_share_what_is_equal() -> None:
         assert other.spec.tolerations is first.spec.tolerations
         assert other.metadata.labels is first.metadata.labels
         assert other.spec.containers[0].resources is first.spec.containers[0].resources
+        assert other.spec.security_context is first.spec.security_context
+        assert other.status.container_statuses is not None
+        assert first.status.container_statuses is not None
+        assert other.status.container_statuses[0].last_state is first.status.container_statuses[0].last_state
         assert other.spec.node_name is not first.spec.node_name
 
 
@@ -54,3 +62,28 @@ def test_parts_of_different_types_are_not_mixed_up() -> None:
     Sharing(ReplicaSet).rows(rows)
     assert rows[0] == rows[1] == msgspec.convert(document, ReplicaSet)
     assert rows[0].spec.selector is rows[1].spec.selector
+
+
+def test_the_newer_parts_are_shared_too() -> None:
+    pods: list[Pod] = [pod for pod in rows_of("pods") if pod.name.startswith("coredns")]
+    Sharing(Pod).rows(pods)
+    first, other = (pod.spec.containers[0] for pod in pods[:2])
+    assert first.readiness_probe is not None
+    assert first.readiness_probe is other.readiness_probe
+    assert first.liveness_probe is other.liveness_probe
+    nodes: list[Node] = rows_of("nodes")
+    Sharing(Node).rows(nodes)
+    assert len({id(node.status.node_info) for node in nodes}) == len({node.status.node_info for node in nodes}) < 8
+
+
+def test_without_their_own_tokens_siblings_share_whole_containers() -> None:
+    pods: list[Pod] = [pod for pod in rows_of("pods") if pod.name.startswith("csi-plugin")]
+    names = [volume.name for pod in pods for volume in pod.volumes]
+    assert any(name.startswith(TOKEN_VOLUME) for name in names)
+    leave_out_tokens(pods)
+    kept = [volume.name for pod in pods for volume in pod.volumes]
+    assert kept == [name for name in names if not name.startswith(TOKEN_VOLUME)]
+    mounts = [mount for pod in pods for each in pod.spec.containers for mount in each.volume_mounts or ()]
+    assert not [mount for mount in mounts if mount.name.startswith(TOKEN_VOLUME)]
+    Sharing(Pod).rows(pods)
+    assert len({id(pod.spec.containers) for pod in pods}) == 1 < len(pods)

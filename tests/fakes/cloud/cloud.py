@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from tests.fakes.cloud.faults import Change, Fault, Faults, Kind, When
@@ -58,10 +59,17 @@ class FakeCloud:
         """Return the calls as ``product:Action``, in the order of arrival."""
         return [call.name for call in self.calls]
 
+    def permissions(self) -> set[str]:
+        """Return the RAM actions that the calls needed."""
+        return {call.permission for call in self.calls}
+
     @contextlib.contextmanager
-    def serve(self, port: int = 0) -> Iterator[str]:
-        """Serve all products over HTTP on the loopback address; the value is the base URL."""
-        with serving(self.gateway.answer, self.gateway.closing, port) as base_url:
+    def serve(self, port: int = 0, certificate: Path | None = None) -> Iterator[str]:
+        """Serve all products over HTTP on the loopback address; the value is the base URL.
+
+        With a PEM file that holds a certificate and its key, over HTTPS.
+        """
+        with serving(self.gateway.answer, self.gateway.closing, port, certificate) as base_url:
             yield base_url
 
     @contextlib.contextmanager

@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.fakes.cloud import recorded
 from tests.fakes.cloud.filters import only
-from tests.fakes.cloud.paging import by_number
+from tests.fakes.cloud.paging import Page, by_number, by_token
 from tests.fakes.cloud.wire import Json, Parameters, not_found
 
 LISTED_WITHOUT = (
@@ -36,6 +36,12 @@ class CsState:
         addon_versions: the answer of DescribeClusterAddonsVersion.
         resources: the answer of DescribeClusterResources.
         kubeconfigs: the kubeconfig that DescribeClusterUserKubeconfig hands out.
+        events: the events of DescribeClusterEvents, the newest first.
+        tasks: the tasks of DescribeClusterTasks, the newest first.
+        logs: the answer of CheckControlPlaneLogEnable; a cluster without one has the logs switched off.
+        checks: the checks of ListClusterChecks.
+        user_quota: the answer of DescribeUserQuota, of the account.
+        permissions: the answer of DescribeUserPermission, by user id.
     """
 
     clusters: dict[str, Json] = field(default_factory=dict)
@@ -45,6 +51,12 @@ class CsState:
     addon_versions: dict[str, Json] = field(default_factory=dict)
     resources: dict[str, list[Json]] = field(default_factory=dict)
     kubeconfigs: dict[str, str] = field(default_factory=dict)
+    events: dict[str, list[Json]] = field(default_factory=dict)
+    tasks: dict[str, list[Json]] = field(default_factory=dict)
+    logs: dict[str, Json] = field(default_factory=dict)
+    checks: dict[str, list[Json]] = field(default_factory=dict)
+    user_quota: Json = field(default_factory=lambda: {"quotas": {}})
+    permissions: dict[str, list[Json]] = field(default_factory=dict)
 
     @classmethod
     def recorded(cls) -> "CsState":
@@ -63,6 +75,13 @@ class CsState:
             state.resources[key] = recorded.answer(f"cs/DescribeClusterResources.{key}.json")
             for addon in recorded.answers("cs", f"GetClusterAddonInstance.{key}"):
                 state.addons[key][addon["name"]] |= addon
+            state.events[key] = recorded.answer(f"cs/DescribeClusterEvents.{key}.json")["events"]
+            state.tasks[key] = recorded.answer(f"cs/DescribeClusterTasks.{key}.json")["tasks"]
+            state.logs[key] = recorded.answer(f"cs/CheckControlPlaneLogEnable.{key}.json")
+            state.checks[key] = recorded.answer(f"cs/ListClusterChecks.{key}.json")["checks"]
+        state.user_quota = recorded.answer("cs/DescribeUserQuota.json")
+        for name in sorted(path.name for path in (recorded.FOLDER / "cs").glob("DescribeUserPermission.*")):
+            state.permissions[name.split(".")[1]] = recorded.answer(f"cs/{name.removesuffix('.gz')}")
         return state
 
     @property
@@ -92,6 +111,56 @@ class CsState:
         self.nodes[cluster_id][instance_id] = node | fields
         self.clusters[cluster_id]["size"] = len(self.nodes[cluster_id])
         return self.nodes[cluster_id][instance_id]
+
+    def add_event(self, event_id: str, kind: str, message: str, **data: str) -> Json:
+        """Add the newest event of the first cluster; ``data`` is its level (``info`` unless given) and its reason."""
+        event: Json = {
+            "cluster_id": self.cluster_id,
+            "data": {"level": "info", "message": message, "reason": "", **data},
+            "event_id": event_id,
+            "source": "",
+            "subject": self.cluster_id,
+            "time": "2026-11-22T23:00:00Z",
+            "type": kind,
+        }
+        self.events.setdefault(self.cluster_id, []).insert(0, event)
+        return event
+
+    def add_task(self, task_id: str, kind: str, state: str, error: Json | None = None) -> Json:
+        """Add the newest task of the first cluster; an error has a code and a message."""
+        task: Json = {
+            "created": "2026-11-23T07:00:00+08:00",
+            "state": state,
+            "task_id": task_id,
+            "task_type": kind,
+            "updated": "2026-11-23T07:01:00+08:00",
+            **({"error": error} if error else {}),
+        }
+        self.tasks.setdefault(self.cluster_id, []).insert(0, task)
+        return task
+
+    def set_quota(self, code: str, limit: int) -> None:
+        """Set a quota of the account, in the map of quotas and, where it stands there too, beside it."""
+        entry = self.user_quota.setdefault("quotas", {}).setdefault(
+            code, {"operation_code": "", "adjustable": True, "unit": ""}
+        )
+        entry["quota"] = str(limit)
+        if code in self.user_quota:
+            self.user_quota[code] = limit
+
+    def grant(self, uid: str, resource_id: str, role_type: str) -> Json:
+        """Give a user a role in a cluster (``c1…``), in a namespace (``c1…/shop``), or in ``all-clusters``."""
+        kind = "console" if resource_id == "all-clusters" else "namespace" if "/" in resource_id else "cluster"
+        entry = {
+            "resource_id": resource_id,
+            "resource_type": kind,
+            "role_name": f"cs:ns:{role_type}" if kind == "namespace" else f"cs:{role_type}",
+            "role_type": role_type,
+            "is_owner": 0,
+            "is_ram_role": 0,
+        }
+        self.permissions.setdefault(uid, []).append(entry)
+        return entry
 
     def remove_node(self, instance_id: str) -> None:
         """Remove a node from its cluster."""
@@ -163,8 +232,48 @@ def describe_cluster_addons_version(cs: CsState, params: Parameters) -> Json:
 
 
 def describe_cluster_resources(cs: CsState, params: Parameters) -> list[Json]:
-    """Return what ACK made or uses for a cluster: a bare array."""
-    return cs.resources.get(_cluster(cs, params), [])
+    """Return what ACK made or uses for a cluster, a bare array; what add-ons made only where it is asked for."""
+    resources = cs.resources.get(_cluster(cs, params), [])
+    with_addons = params.flag("with_addon_resources")
+    return [one for one in resources if with_addons or one.get("creator_type") != "addon"]
+
+
+def describe_cluster_events(cs: CsState, params: Parameters) -> Json:
+    """Return the events of a cluster, the newest first."""
+    events = cs.events.get(_cluster(cs, params), [])
+    if "task_id" in params:
+        events = [event for event in events if event["subject"] == params.text("task_id")]
+    page = _page(events, params)
+    return {"events": page.items, **_info(page)}
+
+
+def describe_cluster_tasks(cs: CsState, params: Parameters) -> Json:
+    """Return the tasks of a cluster, the newest first."""
+    page = _page(cs.tasks.get(_cluster(cs, params), []), params)
+    return {"tasks": page.items, **_info(page), "requestId": "26EBDE9F-42D1-5A93-A940-88B9B31F5DFC"}
+
+
+def check_control_plane_log_enable(cs: CsState, params: Parameters) -> Json:
+    """Return which logs of the control plane are collected."""
+    cluster_id = _cluster(cs, params)
+    if cluster_id not in cs.logs:
+        raise not_found("ControlPlaneLogNotFound", f"control plane log of cluster {cluster_id} is not enabled")
+    return cs.logs[cluster_id]
+
+
+def list_cluster_checks(cs: CsState, params: Parameters) -> Json:
+    """Return the checks that ACK made of a cluster."""
+    return {"checks": cs.checks.get(_cluster(cs, params), [])}
+
+
+def describe_user_quota(cs: CsState, _params: Parameters) -> Json:
+    """Return the quotas of the account."""
+    return cs.user_quota
+
+
+def describe_user_permission(cs: CsState, params: Parameters) -> list[Json]:
+    """Return the rights that ACK gave to a user, a bare array; empty for one that was given none."""
+    return cs.permissions.get(params.values["Uid"], [])
 
 
 def describe_cluster_user_kubeconfig(cs: CsState, params: Parameters) -> Json:
@@ -184,6 +293,12 @@ OPERATIONS: dict[str, Callable[[CsState, Parameters], Any]] = {
     "DescribeClusterAddonsVersion": describe_cluster_addons_version,
     "DescribeClusterResources": describe_cluster_resources,
     "DescribeClusterUserKubeconfig": describe_cluster_user_kubeconfig,
+    "DescribeClusterEvents": describe_cluster_events,
+    "DescribeClusterTasks": describe_cluster_tasks,
+    "CheckControlPlaneLogEnable": check_control_plane_log_enable,
+    "ListClusterChecks": list_cluster_checks,
+    "DescribeUserQuota": describe_user_quota,
+    "DescribeUserPermission": describe_user_permission,
 }
 
 _PATHS = {
@@ -196,7 +311,13 @@ _PATHS = {
     "/clusters/{ClusterId}/addon_instances/{InstanceName}": "GetClusterAddonInstance",
     "/clusters/{ClusterId}/components/version": "DescribeClusterAddonsVersion",
     "/clusters/{ClusterId}/resources": "DescribeClusterResources",
+    "/clusters/{ClusterId}/events": "DescribeClusterEvents",
+    "/clusters/{ClusterId}/tasks": "DescribeClusterTasks",
+    "/clusters/{ClusterId}/controlplanelog": "CheckControlPlaneLogEnable",
+    "/clusters/{ClusterId}/checks": "ListClusterChecks",
     "/k8s/{ClusterId}/user_config": "DescribeClusterUserKubeconfig",
+    "/quota": "DescribeUserQuota",
+    "/permissions/users/{Uid}": "DescribeUserPermission",
 }
 _PATTERNS = {re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path)): action for path, action in _PATHS.items()}
 
@@ -208,6 +329,18 @@ def action_of(path: str) -> tuple[str, dict[str, str]]:
         if match:
             return action, match.groupdict()
     return "", {}
+
+
+def _page(items: list[Json], params: Parameters) -> Page:
+    """Return the page that is asked for by token, or else by number; events and tasks take both."""
+    if "next_token" in params or "max_results" in params:
+        return by_token(items, params, largest=100, default=50, size="max_results", token="next_token")
+    return by_number(items, params, largest=100, default=50, number="page_number", size="page_size")
+
+
+def _info(page: Page) -> Json:
+    info = {"page_number": page.number, "page_size": page.size, "total_count": page.total}
+    return {"next_token": page.token, "page_info": info}
 
 
 def _cluster(cs: CsState, params: Parameters) -> str:

@@ -1,6 +1,7 @@
 """ECS (product ``ecs``): instances, disks, instance roles and instance types."""
 
 import copy
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +25,13 @@ class EcsState:
         prefix_lists: DescribePrefixListAttributes.
         port_range_lists: DescribePortRangeListEntries.
         network_interfaces: DescribeNetworkInterfaces.
+        stocks: the instance types that are sold in a zone, by zone.
+        sold_out: what of it can't be had now: type, zone and way of paying, an empty one for every way.
+        data_disks: the zones of DescribeAvailableResource with the disk categories for a type, by type.
+        zones: DescribeZones.
+        attributes: DescribeAccountAttributes.
+        health: the health of an instance that is not well (``Impaired``), by instance id.
+        system_events: DescribeInstanceHistoryEvents, by event id.
     """
 
     instances: dict[str, Json] = field(default_factory=dict)
@@ -34,6 +42,13 @@ class EcsState:
     prefix_lists: dict[str, Json] = field(default_factory=dict)
     port_range_lists: dict[str, Json] = field(default_factory=dict)
     network_interfaces: dict[str, Json] = field(default_factory=dict)
+    stocks: dict[str, list[str]] = field(default_factory=dict)
+    sold_out: set[tuple[str, str, str]] = field(default_factory=set)
+    data_disks: dict[str, list[Json]] = field(default_factory=dict)
+    zones: dict[str, Json] = field(default_factory=dict)
+    attributes: list[Json] = field(default_factory=list)
+    health: dict[str, str] = field(default_factory=dict)
+    system_events: dict[str, Json] = field(default_factory=dict)
 
     @classmethod
     def recorded(cls) -> "EcsState":
@@ -58,7 +73,46 @@ class EcsState:
         interfaces = recorded.answer("ecs/DescribeNetworkInterfaces.json")["NetworkInterfaceSets"]
         for interface in interfaces["NetworkInterfaceSet"]:
             state.network_interfaces[interface["NetworkInterfaceId"]] = interface
+        for zone in recorded.answer("ecs/DescribeZones.json")["Zones"]["Zone"]:
+            state.zones[zone["ZoneId"]] = zone
+            state.stocks[zone["ZoneId"]] = list(zone["AvailableInstanceTypes"]["InstanceTypes"])
+        for kind in state.instance_types:
+            disks = recorded.answer(f"ecs/DescribeAvailableResource.DataDisk.{kind}.json")
+            state.data_disks[kind] = disks["AvailableZones"]["AvailableZone"]
+        attributes = recorded.answer("ecs/DescribeAccountAttributes.json")["AccountAttributeItems"]
+        state.attributes = attributes["AccountAttributeItem"]
+        events = recorded.answer("ecs/DescribeInstanceHistoryEvents.json")["InstanceSystemEventSet"]
+        state.system_events = {event["EventId"]: event for event in events["InstanceSystemEventType"]}
         return state
+
+    def add_instance_type(self, name: str, *, like: str, zones: Iterable[str] = (), **fields: Any) -> Json:
+        """Add a copy of an instance type, on sale in these zones; in all unless given."""
+        self.instance_types[name] = {**copy.deepcopy(self.instance_types[like]), "InstanceTypeId": name, **fields}
+        for zone in zones or list(self.stocks):
+            self.stocks.setdefault(zone, []).append(name)
+        return self.instance_types[name]
+
+    def sell_out(self, instance_type: str, zone: str, payment: str = "") -> None:
+        """Let a type be sold out in a zone, for one way of paying (``PrePaid``, ``SpotAsPriceGo``) or for every."""
+        if instance_type not in self.stocks.setdefault(zone, []):
+            self.stocks[zone].append(instance_type)
+        self.sold_out.add((instance_type, zone, payment))
+
+    def add_system_event(self, event_id: str, instance_id: str, kind: str, **fields: Any) -> Json:
+        """Add an event of the cloud that concerns an instance, one yet to come unless the fields say otherwise."""
+        self.system_events[event_id] = {
+            "EventCycleStatus": {"Code": 24, "Name": "Scheduled"},
+            "EventId": event_id,
+            "EventPublishTime": "2026-11-22T22:00:00Z",
+            "EventType": {"Code": 1, "Name": kind},
+            "ImpactLevel": "100",
+            "InstanceId": instance_id,
+            "NotBefore": "2026-11-24T00:00:00Z",
+            "Reason": "",
+            "ResourceType": "instance",
+            **fields,
+        }
+        return self.system_events[event_id]
 
     def add_instance(self, instance_id: str, *, like: str, private_ip: str, **fields: Any) -> Json:
         """Add a copy of an instance, with a primary network interface and a role of its own."""

@@ -11,12 +11,23 @@ from tests.fakes.cloud.wire import Json, Parameters, missing, not_found
 
 @dataclass
 class EssState:
-    """What Auto Scaling knows, each family by id, in the form of its list operation."""
+    """What Auto Scaling knows, each family by id, in the form of its list operation.
+
+    Attributes:
+        scaling_groups: DescribeScalingGroups.
+        scaling_configurations: DescribeScalingConfigurations.
+        scaling_activities: DescribeScalingActivities, the newest first.
+        scaling_instances: DescribeScalingInstances.
+        diagnoses: the details of DescribeScalingGroupDiagnoseDetails, by group.
+        strengths: the resource pools of DescribeElasticStrength, by group.
+    """
 
     scaling_groups: dict[str, Json] = field(default_factory=dict)
     scaling_configurations: dict[str, Json] = field(default_factory=dict)
     scaling_activities: dict[str, Json] = field(default_factory=dict)
     scaling_instances: dict[str, Json] = field(default_factory=dict)
+    diagnoses: dict[str, list[Json]] = field(default_factory=dict)
+    strengths: dict[str, list[Json]] = field(default_factory=dict)
 
     @classmethod
     def recorded(cls) -> "EssState":
@@ -33,6 +44,11 @@ class EssState:
         for answer in recorded.answers("ess", "DescribeScalingInstances"):
             for entry in answer["ScalingInstances"]["ScalingInstance"]:
                 state.scaling_instances[entry["InstanceId"]] = entry
+        for group_id in state.scaling_groups:
+            diagnosis = recorded.answer(f"ess/DescribeScalingGroupDiagnoseDetails.{group_id}.json")
+            state.diagnoses[group_id] = diagnosis["Details"]
+            strength = recorded.answer(f"ess/DescribeElasticStrength.{group_id}.json")
+            state.strengths[group_id] = strength["ResourcePools"]
         return state
 
     def add_activity(self, group_id: str, activity_id: str, **fields: Any) -> Json:
@@ -49,6 +65,39 @@ class EssState:
         }
         self.scaling_activities = {activity_id: activity, **self.scaling_activities}
         return activity
+
+    def set_diagnosis(self, group_id: str, kind: str, status: str, error_code: str = "") -> Json:
+        """Set one point of a group's diagnosis (``VSwitch``) to Normal, Warn or Critical, adding it if need be."""
+        details = self.diagnoses.setdefault(group_id, [])
+        for detail in details:
+            if detail["DiagnoseType"] == kind:
+                detail |= {"Status": status, "ErrorCode": error_code}
+                return detail
+        details.append({"DiagnoseType": kind, "ErrorCode": error_code, "ResourceId": group_id, "Status": status})
+        return details[-1]
+
+    def set_strength(self, group_id: str, instance_type: str, zone: str, strength: float, code: str = "") -> Json:
+        """Set the chance, from 0 to 1, to get a type in a zone for a group; with 0 there is none to be had."""
+        pools = self.strengths.setdefault(group_id, [])
+        pool = next((one for one in pools if (one["InstanceType"], one["ZoneId"]) == (instance_type, zone)), None)
+        if pool is None:
+            pool = {"InstanceType": instance_type, "VSwitchIds": [], "ZoneId": zone}
+            pools.append(pool)
+        pool |= {
+            "ElasticStrength": level_of(strength),
+            "Status": "Available" if strength else "Unavailable",
+            "Strength": strength,
+        }
+        if code:
+            pool |= {"Code": code, "Msg": f"{instance_type} is not to be had in {zone}."}
+        return pool
+
+
+def level_of(strength: float) -> str:
+    """Return the word for a chance from 0 to 1."""
+    if strength > 0.6:
+        return "Strong"
+    return "Medium" if strength > 0.3 else "Weak"
 
 
 def describe_scaling_groups(ess: EssState, params: Parameters) -> Json:
@@ -74,7 +123,7 @@ def describe_scaling_activities(ess: EssState, params: Parameters) -> Json:
     asked = params.repeated("ScalingActivityId", 20)
     if asked is None and "ScalingGroupId" not in params:
         raise missing("ScalingGroupId")
-    _check_group(ess, params)
+    check_group(ess, params)
     found = among(ess.scaling_activities.values(), asked, "ScalingActivityId")
     page = by_number(only(found, params, "ScalingGroupId", "StatusCode"), params, largest=50)
     return {"ScalingActivities": {"ScalingActivity": page.items}, **page.counted()}
@@ -82,14 +131,32 @@ def describe_scaling_activities(ess: EssState, params: Parameters) -> Json:
 
 def describe_scaling_instances(ess: EssState, params: Parameters) -> Json:
     """Return the instances of a group."""
-    _check_group(ess, params)
+    check_group(ess, params)
     found = among(ess.scaling_instances.values(), params.repeated("InstanceId", 20), "InstanceId")
     found = only(found, params, "ScalingGroupId", "LifecycleState", "HealthStatus")
     page = by_number(found, params, largest=100)
     return {"ScalingInstances": {"ScalingInstance": page.items}, "TotalSpotCount": 0, **page.counted()}
 
 
+def describe_elastic_strength(ess: EssState, params: Parameters) -> Json:
+    """Return the chance that a scale-out of a group finds stock; of several groups, each by itself."""
+    asked = params.repeated("ScalingGroupIds", 20)
+    group_id = params.text("ScalingGroupId")
+    if asked is None and not group_id:
+        raise missing("ScalingGroupId")
+    for one in [*(asked or []), *([group_id] if group_id else [])]:
+        if one not in ess.scaling_groups:
+            raise not_found("InvalidScalingGroupId.NotFound", "The specified scaling group does not exist.")
+    if asked is None:
+        return {**_summary(ess, group_id), "ResourcePools": ess.strengths.get(group_id, [])}
+    models = [
+        {**_summary(ess, one), "ResourcePools": ess.strengths.get(one, []), "ScalingGroupId": one} for one in asked
+    ]
+    return {"ElasticStrengthModels": models}
+
+
 OPERATIONS = {
+    "DescribeElasticStrength": describe_elastic_strength,
     "DescribeScalingGroups": describe_scaling_groups,
     "DescribeScalingConfigurations": describe_scaling_configurations,
     "DescribeScalingActivities": describe_scaling_activities,
@@ -97,6 +164,13 @@ OPERATIONS = {
 }
 
 
-def _check_group(ess: EssState, params: Parameters) -> None:
+def _summary(ess: EssState, group_id: str) -> Json:
+    pools = ess.strengths.get(group_id, [])
+    total = sum(pool["Strength"] for pool in pools)
+    return {"ElasticStrength": level_of(total / len(pools) if pools else 0), "TotalStrength": total}
+
+
+def check_group(ess: EssState, params: Parameters) -> None:
+    """Refuse a scaling group that is not there."""
     if "ScalingGroupId" in params and params.text("ScalingGroupId") not in ess.scaling_groups:
         raise not_found("InvalidScalingGroupId.NotFound", "The specified scaling group does not exist.")

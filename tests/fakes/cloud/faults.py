@@ -30,7 +30,7 @@ class Fault:
 
     Attributes:
         kind: what it does.
-        action: ``product:Action``; wildcards are allowed (``ecs:*``).
+        action: ``product:Action``, or the RAM action; wildcards are allowed (``ecs:*``).
         when: which calls, by their parameters; None for all.
         times: how many calls it still meets; None for ever.
         status: the status of the answer of a fault of kind FAIL.
@@ -54,7 +54,7 @@ class Fault:
 
     def is_met_by(self, call: Call) -> bool:
         """Return whether a call is one that the fault is meant for."""
-        if not fnmatch.fnmatchcase(call.name.lower(), self.action.lower()):
+        if not any(fnmatch.fnmatchcase(name.lower(), self.action.lower()) for name in (call.name, call.permission)):
             return False
         return self.when is None or self.when(call.params)
 

@@ -1,12 +1,13 @@
 """NAS (product ``nas``): file systems, mount targets and permission groups."""
 
+import copy
 from dataclasses import dataclass, field
 from typing import Any
 
 from tests.fakes.cloud import recorded
 from tests.fakes.cloud.filters import in_region, only
 from tests.fakes.cloud.paging import by_number
-from tests.fakes.cloud.wire import Json, Parameters, not_found
+from tests.fakes.cloud.wire import Json, Parameters, invalid, not_found
 
 STANDARD = "standard"
 
@@ -19,18 +20,25 @@ class NasState:
         file_systems: by id, in the form of DescribeFileSystems, mount targets included.
         access_groups: by ``type/name``, in the form of DescribeAccessGroups.
         access_rules: by ``type/name`` of the group, in the form of DescribeAccessRules.
+        directory_quotas: by file system id, in the form of DescribeDirQuotas; most have none.
+        mounted_clients: by file system id, in the form of DescribeMountedClients.
     """
 
     file_systems: dict[str, Json] = field(default_factory=dict)
     access_groups: dict[str, Json] = field(default_factory=dict)
     access_rules: dict[str, list[Json]] = field(default_factory=dict)
+    directory_quotas: dict[str, list[Json]] = field(default_factory=dict)
+    mounted_clients: dict[str, list[Json]] = field(default_factory=dict)
 
     @classmethod
     def recorded(cls) -> "NasState":
         """Return the recorded state."""
         state = cls()
         for system in recorded.answer("nas/DescribeFileSystems.json")["FileSystems"]["FileSystem"]:
-            state.file_systems[system["FileSystemId"]] = system
+            system_id = system["FileSystemId"]
+            state.file_systems[system_id] = system
+            clients = recorded.answer(f"nas/DescribeMountedClients.{system_id}.json")
+            state.mounted_clients[system_id] = clients["Clients"]["Client"]
         for group in recorded.answer("nas/DescribeAccessGroups.json")["AccessGroups"]["AccessGroup"]:
             key = f"{group['FileSystemType']}/{group['AccessGroupName']}"
             rules = recorded.answer(f"nas/DescribeAccessRules.{group['AccessGroupName']}.json")
@@ -42,6 +50,31 @@ class NasState:
         """Return the mount targets of a file system, to be edited in place."""
         targets: list[Json] = self.file_systems[file_system_id]["MountTargets"]["MountTarget"]
         return targets
+
+    def add_file_system(self, system_id: str, *, like: str, domain: str, **fields: Any) -> Json:
+        """Add a copy of a file system, with one mount target of another name."""
+        target = {**self.mount_targets(like)[0], "MountTargetDomain": domain}
+        self.file_systems[system_id] = {
+            **copy.deepcopy(self.file_systems[like]),
+            "FileSystemId": system_id,
+            "MountTargets": {"MountTarget": [target]},
+            **fields,
+        }
+        return self.file_systems[system_id]
+
+    def add_directory_quota(self, system_id: str, path: str, files: int, gib: int, **fields: Any) -> Json:
+        """Add a quota that counts what all users have below a directory, once the first count has ended."""
+        usage = {
+            "FileCountReal": files,
+            "QuotaType": "Accounting",
+            "SizeReal": gib,
+            "UserId": "",
+            "UserType": "AllUsers",
+        }
+        quotas = self.directory_quotas.setdefault(system_id, [])
+        quota = {"DirInode": "1123", "Path": path, "Status": "Normal", "UserQuotaInfos": [usage], **fields}
+        quotas.append(quota)
+        return quota
 
     def add_access_group(self, name: str, file_system_type: str = STANDARD) -> Json:
         """Add a permission group without rules."""
@@ -122,11 +155,33 @@ def describe_access_rules(nas: NasState, params: Parameters) -> Json:
     return {"AccessRules": {"AccessRule": page.items}, **page.counted()}
 
 
+def describe_dir_quotas(nas: NasState, params: Parameters) -> Json:
+    """Return the directories of a file system that have a quota, of which only General-purpose NAS has any.
+
+    The list is flat, unlike the others of the product.
+    """
+    system = _file_system(nas, params.required("FileSystemId"))
+    if system["FileSystemType"] != STANDARD:
+        raise invalid("FileSystemId")
+    found = only(nas.directory_quotas.get(system["FileSystemId"], []), params, "Path")
+    page = by_number(found, params, largest=100)
+    return {"DirQuotaInfos": page.items, **page.counted()}
+
+
+def describe_mounted_clients(nas: NasState, params: Parameters) -> Json:
+    """Return who has mounted a file system."""
+    system = _file_system(nas, params.required("FileSystemId"))
+    page = by_number(nas.mounted_clients.get(system["FileSystemId"], []), params, largest=100, default=100)
+    return {"Clients": {"Client": page.items}, **page.counted()}
+
+
 OPERATIONS = {
     "DescribeFileSystems": describe_file_systems,
     "DescribeMountTargets": describe_mount_targets,
     "DescribeAccessGroups": describe_access_groups,
     "DescribeAccessRules": describe_access_rules,
+    "DescribeDirQuotas": describe_dir_quotas,
+    "DescribeMountedClients": describe_mounted_clients,
 }
 
 

@@ -14,12 +14,21 @@ MOST = 20
 
 @dataclass
 class NlbState:
-    """What NLB knows, each family by id, in the form of its list operation; servers by group id."""
+    """What NLB knows, each family by id, in the form of its list operation.
+
+    Attributes:
+        load_balancers: by id.
+        listeners: by id.
+        server_groups: by id.
+        servers: by group id.
+        health: the servers that are not healthy and why, as reason codes, by (group id, server id).
+    """
 
     load_balancers: dict[str, Json] = field(default_factory=dict)
     listeners: dict[str, Json] = field(default_factory=dict)
     server_groups: dict[str, Json] = field(default_factory=dict)
     servers: dict[str, list[Json]] = field(default_factory=dict)
+    health: dict[tuple[str, str], str] = field(default_factory=dict)
 
     @classmethod
     def recorded(cls) -> "NlbState":
@@ -53,6 +62,7 @@ class NlbState:
     def add_server_group(self, group_id: str, balancer_ids: list[str], servers: list[Json], **fields: Any) -> Json:
         """Add a server group with its servers; each needs only a ``ServerId``."""
         group: Json = {
+            "HealthCheck": {"HealthCheckEnabled": True, "HealthCheckConnectPort": 0},
             "PreserveClientIpEnabled": True,
             "RegionId": "cn-hangzhou",
             "RelatedLoadBalancerIds": balancer_ids,
@@ -74,6 +84,14 @@ class NlbState:
         general = {"Description": "", "Port": 80, "ServerGroupId": group_id, "ServerIp": "", "ServerType": "Ecs"}
         state = {"Status": "Available", "Weight": 100, "ZoneId": ""}
         self.servers[group_id] = [{**general, **state, **server} for server in servers]
+
+    def add_address(self, balancer_id: str, zone_id: str, private: str, public: str = "") -> None:
+        """Give a load balancer its addresses in one zone."""
+        address = {"PrivateIPv4Address": private, "PrivateIPv4HcStatus": "Healthy"}
+        if public:
+            address["PublicIPv4Address"] = public
+        zone = {"ZoneId": zone_id, "VSwitchId": "", "Status": "Active", "LoadBalancerAddresses": [address]}
+        self.load_balancers[balancer_id]["ZoneMappings"].append(zone)
 
     def add_listener(self, balancer_id: str, port: int, protocol: str, group_id: str, **fields: Any) -> Json:
         """Add a running listener; its protocol is ``TCP``, ``UDP`` or ``TCPSSL``."""
@@ -119,6 +137,20 @@ def list_listeners(nlb: NlbState, params: Parameters) -> Json:
     return _paged("Listeners", by_token(found, params, largest=100, default=20))
 
 
+def get_listener_health_status(nlb: NlbState, params: Parameters) -> Json:
+    """Return the servers behind one listener that are not healthy, and those that nobody checks."""
+    listener = nlb.listeners.get(params.required("ListenerId"))
+    if listener is None:
+        raise not_found("ResourceNotFound.listener", "The specified resource of listener is not found.")
+    status = {
+        "ListenerId": listener["ListenerId"],
+        "ListenerPort": listener["ListenerPort"],
+        "ListenerProtocol": listener["ListenerProtocol"],
+        "ServerGroupInfos": [_group_health(nlb, listener["ServerGroupId"])],
+    }
+    return _paged("ListenerHealthStatus", by_token([status], params, largest=100, default=20))
+
+
 def list_server_groups(nlb: NlbState, params: Parameters) -> Json:
     """Return the server groups, without their servers."""
     found = among(
@@ -144,9 +176,26 @@ OPERATIONS = {
     "ListLoadBalancers": list_load_balancers,
     "GetLoadBalancerAttribute": get_load_balancer_attribute,
     "ListListeners": list_listeners,
+    "GetListenerHealthStatus": get_listener_health_status,
     "ListServerGroups": list_server_groups,
     "ListServerGroupServers": list_server_group_servers,
 }
+
+
+def _group_health(nlb: NlbState, group_id: str) -> Json:
+    is_checked = nlb.server_groups[group_id]["HealthCheck"]["HealthCheckEnabled"]
+    servers = [
+        {
+            "ServerId": server["ServerId"],
+            "ServerIp": server["ServerIp"],
+            "Port": server["Port"],
+            "Status": "Unhealthy" if is_checked else "Unavailable",
+            "Reason": {"ReasonCode": nlb.health.get((group_id, server["ServerId"]), "")},
+        }
+        for server in nlb.servers.get(group_id, [])
+        if not is_checked or (group_id, server["ServerId"]) in nlb.health
+    ]
+    return {"ServerGroupId": group_id, "HeathCheckEnabled": is_checked, "NonNormalServers": servers}
 
 
 def _tagged(found: list[Json], params: Parameters) -> list[Json]:

@@ -1,11 +1,28 @@
 """The products that the fake serves: their versions, hosts, operations and words for a refusal."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from tests.fakes.cloud import alb, cs, ecs, ecs_network, ess, nas, nlb, quotas, ram, slb, sts, vpc
-from tests.fakes.cloud.wire import ApiError
+from tests.fakes.cloud import (
+    alb,
+    cms,
+    cs,
+    ecs,
+    ecs_network,
+    ecs_status,
+    ecs_stock,
+    ess,
+    ess_flat,
+    nas,
+    nlb,
+    quotas,
+    ram,
+    slb,
+    sts,
+    vpc,
+)
+from tests.fakes.cloud.wire import GRANTED_BY, ApiError
 
 FORBIDDEN_RAM = (
     "Forbidden.RAM",
@@ -33,6 +50,7 @@ class Product:
         host: the host that its errors name.
         operations: by action.
         forbidden: the code and the message with which it refuses for want of a permission.
+        further: the operations of its other versions, by their dates.
     """
 
     name: str
@@ -41,6 +59,11 @@ class Product:
     host: str
     operations: dict[str, Callable[[Any, Any], Any]]
     forbidden: tuple[str, str] = FORBIDDEN_RAM
+    further: dict[str, dict[str, Callable[[Any, Any], Any]]] = field(default_factory=dict)
+
+    def served(self, version: str) -> dict[str, Callable[[Any, Any], Any]]:
+        """Return the operations of a version; none for one that there is not."""
+        return self.operations if version == self.version else self.further.get(version, {})
 
 
 PRODUCTS = {
@@ -49,11 +72,24 @@ PRODUCTS = {
         Product(
             "alb", "Alb", "2020-06-16", "alb.cn-hangzhou.aliyuncs.com", dict(alb.OPERATIONS), FORBIDDEN_NO_PERMISSION
         ),
+        Product("cms", "Cms", "2019-01-01", "metrics.cn-hangzhou.aliyuncs.com", dict(cms.OPERATIONS), FORBIDDEN_RAM),
         Product("cs", "CS", "2015-12-15", "cs.cn-hangzhou.aliyuncs.com", dict(cs.OPERATIONS)),
         Product(
-            "ecs", "Ecs", "2014-05-26", "ecs-cn-hangzhou.aliyuncs.com", {**ecs.OPERATIONS, **ecs_network.OPERATIONS}
+            "ecs",
+            "Ecs",
+            "2014-05-26",
+            "ecs-cn-hangzhou.aliyuncs.com",
+            {**ecs.OPERATIONS, **ecs_network.OPERATIONS, **ecs_status.OPERATIONS, **ecs_stock.OPERATIONS},
         ),
-        Product("ess", "Ess", "2014-08-28", "ess.aliyuncs.com", dict(ess.OPERATIONS), FORBIDDEN_UNAUTHORIZED),
+        Product(
+            "ess",
+            "Ess",
+            "2014-08-28",
+            "ess.aliyuncs.com",
+            dict(ess.OPERATIONS),
+            FORBIDDEN_UNAUTHORIZED,
+            {ess_flat.VERSION: ess_flat.OPERATIONS},
+        ),
         Product("nas", "NAS", "2017-06-26", "nas.cn-hangzhou.aliyuncs.com", dict(nas.OPERATIONS)),
         Product(
             "nlb", "Nlb", "2022-04-30", "nlb.cn-hangzhou.aliyuncs.com", dict(nlb.OPERATIONS), FORBIDDEN_NO_PERMISSION
@@ -66,7 +102,7 @@ PRODUCTS = {
     )
 }
 
-BY_VERSION = {product.version: product for product in PRODUCTS.values()}
+BY_VERSION = {version: product for product in PRODUCTS.values() for version in (product.version, *product.further)}
 """The version tells the products apart: NLB and ALB both have ListLoadBalancers, and no two share a date."""
 
 
@@ -86,8 +122,9 @@ def is_read(action: str) -> bool:
 
 def forbidden(product: Product, action: str) -> ApiError:
     """Return the error for want of the permission for an action."""
+    name = f"{product.name}:{action}"
     detail = {
-        "AuthAction": f"{product.name}:{action}",
+        "AuthAction": GRANTED_BY.get(name, name),
         "AuthPrincipalDisplayName": "ack-auditor:ack-auditor",
         "AuthPrincipalOwnerId": "1098765432101234",
         "AuthPrincipalType": "AssumedRoleUser",

@@ -17,6 +17,7 @@ BODY_STYLE = {"ListServerGroups", "ListServerGroupServers", "ListProductQuotas",
 """The operations whose classes send their parameters in the form body."""
 
 VERSIONS = {
+    "cms": "2019-01-01",
     "cs": "2015-12-15",
     "ecs": "2014-05-26",
     "ess": "2014-08-28",

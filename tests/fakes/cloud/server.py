@@ -2,8 +2,12 @@
 
 import contextlib
 import http.server
+import ssl
+import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 from tests.fakes.cloud.gateway import CutError, Reply, Request
 
@@ -19,6 +23,11 @@ class _Server(http.server.ThreadingHTTPServer):
     def __init__(self, port: int, answer: Callable[[Request], Reply]) -> None:
         super().__init__((HOST, port), _Handler)
         self.answer = answer
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a caller that did not trust the certificate."""
+        if not isinstance(sys.exception(), ssl.SSLError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
@@ -46,14 +55,24 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def serving(answer: Callable[[Request], Reply], closing: threading.Event, port: int = 0) -> Iterator[str]:
-    """Serve on the loopback address; the value is the base URL. Port 0 takes a free one."""
+def serving(
+    answer: Callable[[Request], Reply], closing: threading.Event, port: int = 0, certificate: Path | None = None
+) -> Iterator[str]:
+    """Serve on the loopback address; the value is the base URL. Port 0 takes a free one.
+
+    With a PEM file that holds a certificate and its key, HTTPS is spoken.
+    """
     closing.clear()
     server = _Server(port, answer)
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        # The handshake is left to the thread of each connection: one that is broken off must not stop the server.
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, name="fake-cloud")
     thread.start()
     try:
-        yield f"http://{HOST}:{server.server_port}"
+        yield f"{'https' if certificate else 'http'}://{HOST}:{server.server_port}"
     finally:
         closing.set()
         server.shutdown()

@@ -109,7 +109,9 @@ def describe_master_slave_server_group_attribute(slb: SlbState, params: Paramete
     group = slb.master_slave_groups.get(params.required("MasterSlaveServerGroupId"))
     if group is None:
         raise ApiError("InvalidParameter", "The specified MasterSlaveGroupId does not exist.")
-    return group
+    # This operation alone does not tell the addresses of servers.
+    members = [{key: value for key, value in server.items() if key != "ServerIp"} for server in _members(group)]
+    return {**group, "MasterSlaveBackendServers": {"MasterSlaveBackendServer": members}}
 
 
 def describe_health_status(slb: SlbState, params: Parameters) -> Json:
@@ -123,7 +125,7 @@ def describe_health_status(slb: SlbState, params: Parameters) -> Json:
             "Protocol": listener["ListenerProtocol"],
             "ServerHealthStatus": _health(slb, listener, server),
             "ServerId": server["ServerId"],
-            "ServerIp": server["ServerIp"],
+            "ServerIp": server.get("ServerIp", ""),
         }
         for listener in listeners
         for server in _behind(slb, listener)
@@ -215,14 +217,28 @@ def _servers_of(slb: SlbState, balancer_id: str) -> set[str]:
             servers += slb.backends(group_id)
     for group in slb.master_slave_groups.values():
         if group["LoadBalancerId"] == balancer_id:
-            servers += group["MasterSlaveBackendServers"]["MasterSlaveBackendServer"]
+            servers += _members(group)
     return {server["ServerId"] for server in servers}
 
 
+def _members(group: Json) -> list[Json]:
+    servers: list[Json] = group["MasterSlaveBackendServers"]["MasterSlaveBackendServer"]
+    return servers
+
+
+def _group_of(listener: Json) -> str:
+    """Return the VServer or master-slave group that a listener uses, empty for the default group."""
+    config = listener.get(CONFIGS[listener["ListenerProtocol"]], {})
+    group_id: str = listener.get("VServerGroupId") or config.get("MasterSlaveServerGroupId", "")
+    return group_id
+
+
 def _behind(slb: SlbState, listener: Json) -> Iterator[Json]:
-    group_id = listener.get("VServerGroupId", "")
+    group_id = _group_of(listener)
     if group_id in slb.vserver_groups:
         yield from slb.backends(group_id)
+    elif group_id in slb.master_slave_groups:
+        yield from _members(slb.master_slave_groups[group_id])
     elif not group_id:
         yield from slb.default_servers.get(listener["LoadBalancerId"], [])
 
@@ -231,7 +247,7 @@ def _health(slb: SlbState, listener: Json, server: Json) -> str:
     config = listener.get(CONFIGS[listener["ListenerProtocol"]], {})
     if listener["Status"] != "running" or config.get("HealthCheck") != "on":
         return "unavailable"
-    return slb.health.get((listener.get("VServerGroupId", ""), server["ServerId"]), "normal")
+    return slb.health.get((_group_of(listener), server["ServerId"]), "normal")
 
 
 def _listed_group(slb: SlbState, group: Json, with_listeners: bool) -> Json:

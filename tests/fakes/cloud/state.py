@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.fakes.cloud.alb import AlbState
+from tests.fakes.cloud.cms import CmsState
 from tests.fakes.cloud.cs import CsState
 from tests.fakes.cloud.ecs import EcsState
 from tests.fakes.cloud.ess import EssState
@@ -22,6 +23,7 @@ class CloudState:
     """The state of all products. An edit of any of its dictionaries shows in the next answer."""
 
     alb: AlbState = field(default_factory=AlbState)
+    cms: CmsState = field(default_factory=CmsState)
     cs: CsState = field(default_factory=CsState)
     ecs: EcsState = field(default_factory=EcsState)
     ess: EssState = field(default_factory=EssState)
@@ -38,6 +40,7 @@ class CloudState:
         """Return the recorded healthy account, a copy of its own."""
         return cls(
             alb=AlbState.recorded(),
+            cms=CmsState.recorded(),
             cs=CsState.recorded(),
             ecs=EcsState.recorded(),
             ess=EssState.recorded(),

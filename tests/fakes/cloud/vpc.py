@@ -6,7 +6,7 @@ from typing import Any
 from tests.fakes.cloud import recorded
 from tests.fakes.cloud.filters import among, in_region, only
 from tests.fakes.cloud.paging import by_number, by_token
-from tests.fakes.cloud.wire import ApiError, Json, Parameters, not_found
+from tests.fakes.cloud.wire import ApiError, Json, Parameters, missing, not_found
 
 
 @dataclass
@@ -20,6 +20,8 @@ class VpcState:
         route_entries: DescribeRouteEntryList, by route table id.
         network_acls: DescribeNetworkAclAttributes.
         eips: DescribeEipAddresses.
+        nat_gateways: DescribeNatGateways.
+        snat_entries: DescribeSnatTableEntries, by table id.
     """
 
     vpcs: dict[str, Json] = field(default_factory=dict)
@@ -28,6 +30,8 @@ class VpcState:
     route_entries: dict[str, list[Json]] = field(default_factory=dict)
     network_acls: dict[str, Json] = field(default_factory=dict)
     eips: dict[str, Json] = field(default_factory=dict)
+    nat_gateways: dict[str, Json] = field(default_factory=dict)
+    snat_entries: dict[str, list[Json]] = field(default_factory=dict)
 
     @classmethod
     def recorded(cls) -> "VpcState":
@@ -43,7 +47,85 @@ class VpcState:
             state.route_entries[table["RouteTableId"]] = entries["RouteEntrys"]["RouteEntry"]
         for eip in recorded.answer("vpc/DescribeEipAddresses.json")["EipAddresses"]["EipAddress"]:
             state.eips[eip["AllocationId"]] = eip
+        for gateway in recorded.answer("vpc/DescribeNatGateways.json")["NatGateways"]["NatGateway"]:
+            state.nat_gateways[gateway["NatGatewayId"]] = gateway
+            for table_id in gateway["SnatTableIds"]["SnatTableId"]:
+                entries = recorded.answer(f"vpc/DescribeSnatTableEntries.{table_id}.json")
+                state.snat_entries[table_id] = entries["SnatTableEntries"]["SnatTableEntry"]
         return state
+
+    def add_vpc(self, vpc_id: str, cidr: str, **fields: Any) -> Json:
+        """Add a network without vSwitches and routes."""
+        self.vpcs[vpc_id] = {
+            "CenStatus": "",
+            "CidrBlock": cidr,
+            "CreationTime": "2026-03-02T01:30:00Z",
+            "Description": "",
+            "IsDefault": False,
+            "NatGatewayIds": {"NatGatewayIds": []},
+            "RegionId": "cn-hangzhou",
+            "RouterTableIds": {"RouterTableIds": []},
+            "SecondaryCidrBlocks": {"SecondaryCidrBlock": []},
+            "Status": "Available",
+            "Tags": {"Tag": []},
+            "UserCidrs": {"UserCidr": []},
+            "VSwitchIds": {"VSwitchId": []},
+            "VpcId": vpc_id,
+            "VpcName": vpc_id,
+            **fields,
+        }
+        return self.vpcs[vpc_id]
+
+    def add_route(self, table_id: str, cidr: str, next_hop_type: str, next_hop_id: str = "", **fields: Any) -> Json:
+        """Add a route that somebody made, and that works, unless the fields say otherwise."""
+        entries = self.route_entries[table_id]
+        hop = {"Enabled": 1, "NextHopId": next_hop_id, "NextHopType": next_hop_type, "Weight": 0}
+        route: Json = {
+            "Description": "",
+            "DestinationCidrBlock": cidr,
+            "IpVersion": "ipv4",
+            "NextHops": {"NextHop": [hop]},
+            "RouteEntryId": f"rte-{table_id.removeprefix('vtb-')}-{len(entries)}",
+            "RouteEntryName": "",
+            "RouteTableId": table_id,
+            "Status": "Available",
+            "Type": "Custom",
+            **fields,
+        }
+        entries.append(route)
+        return route
+
+    def peer(self, vpc_id: str, cidr: str, *, connection_id: str = "pcc-bp1peer", hop: str = "VpcPeer") -> None:
+        """Add another network, and lead to it from all route tables: by peering, or by a next hop of another type."""
+        self.add_vpc(vpc_id, cidr)
+        for table_id in self.route_tables:
+            self.add_route(table_id, cidr, hop, connection_id)
+
+    def add_eip(self, allocation_id: str, address: str, instance_id: str = "", **fields: Any) -> Json:
+        """Add a public address of a CLB; free if no instance is given."""
+        eip: Json = {
+            "AllocationId": allocation_id,
+            "AllocationTime": "2026-03-02T01:40:10Z",
+            "Bandwidth": "100",
+            "BusinessStatus": "Normal",
+            "ChargeType": "PostPaid",
+            "DeletionProtection": False,
+            "EipBandwidth": "100",
+            "ExpiredTime": "",
+            "InstanceId": instance_id,
+            "InstanceRegionId": "cn-hangzhou" if instance_id else "",
+            "InstanceType": "SlbInstance" if instance_id else "",
+            "InternetChargeType": "PayByTraffic",
+            "IpAddress": address,
+            "Name": allocation_id,
+            "OperationLocks": {"LockReason": []},
+            "RegionId": "cn-hangzhou",
+            "Status": "InUse" if instance_id else "Available",
+            "Tags": {"Tag": []},
+            **fields,
+        }
+        self.eips[allocation_id] = eip
+        return eip
 
     def add_network_acl(
         self, acl_id: str, vswitch_ids: list[str], ingress: list[Json], egress: list[Json], **fields: Any
@@ -139,6 +221,22 @@ def describe_eip_addresses(vpc: VpcState, params: Parameters) -> Json:
     return {"EipAddresses": {"EipAddress": page.items}, **page.counted()}
 
 
+def describe_nat_gateways(vpc: VpcState, params: Parameters) -> Json:
+    """Return the NAT gateways."""
+    found = only(in_region(vpc.nat_gateways.values(), params), params, "VpcId", "NatGatewayId", "Name", "Status")
+    page = by_number(found, params, largest=50)
+    return {"NatGateways": {"NatGateway": page.items}, **page.counted()}
+
+
+def describe_snat_table_entries(vpc: VpcState, params: Parameters) -> Json:
+    """Return the entries of one SNAT table, or of all tables of a gateway; one of the two has to be named."""
+    if "SnatTableId" not in params and "NatGatewayId" not in params:
+        raise missing("SnatTableId")
+    entries = [entry for entries in vpc.snat_entries.values() for entry in entries]
+    page = by_number(only(entries, params, "SnatTableId", "NatGatewayId", "SnatIp"), params, largest=50)
+    return {"SnatTableEntries": {"SnatTableEntry": page.items}, **page.counted()}
+
+
 OPERATIONS = {
     "DescribeVpcs": describe_vpcs,
     "DescribeVSwitches": describe_vswitches,
@@ -147,6 +245,8 @@ OPERATIONS = {
     "DescribeNetworkAcls": describe_network_acls,
     "DescribeNetworkAclAttributes": describe_network_acl_attributes,
     "DescribeEipAddresses": describe_eip_addresses,
+    "DescribeNatGateways": describe_nat_gateways,
+    "DescribeSnatTableEntries": describe_snat_table_entries,
 }
 
 

@@ -47,6 +47,10 @@ def missing(name: str) -> ApiError:
     )
 
 
+GRANTED_BY = {"cms:DescribeMetricLast": "cms:QueryMetricLast", "cms:DescribeMetricList": "cms:QueryMetricList"}
+"""The RAM actions that are not called as their operations are."""
+
+
 @dataclass(frozen=True)
 class Call:
     """One call that reached the fake, with the parameters of query, form body and path."""
@@ -59,6 +63,11 @@ class Call:
     def name(self) -> str:
         """``product:action``, the form of a RAM action."""
         return f"{self.product}:{self.action}"
+
+    @property
+    def permission(self) -> str:
+        """The RAM action that the call needs."""
+        return GRANTED_BY.get(self.name, self.name)
 
 
 class Parameters:

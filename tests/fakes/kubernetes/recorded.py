@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ def lists() -> dict[str, dict[str, Any]]:
     documents = {
         "/" + path.name.removesuffix(".json.gz").replace("_", "/"): document(path.name.removesuffix(".json.gz"))
         for path in sorted(FOLDER.glob("api*_*.json.gz"))
-        if ".partialmetadata." not in path.name
+        if ".partialmetadata." not in path.name and ".table." not in path.name
     }
     return {path: loaded for path, loaded in documents.items() if "items" in loaded}
 
@@ -37,4 +38,14 @@ def discovery() -> dict[str, bytes]:
     for path in sorted((FOLDER / "discovery").glob("*.json.gz")):
         name = path.name.removesuffix(".gz")
         found["/" + name.removesuffix(".json").replace("_", "/")] = body(f"discovery/{name}")
+    return found
+
+
+def logs() -> dict[str, str]:
+    """Return the recorded logs by ``namespace/pod/container``."""
+    found = {}
+    for path in sorted((FOLDER / "logs").glob("*.txt.gz")):
+        match = re.fullmatch(r"api_v1_namespaces_(.+)_pods_(.+)_log\.(.+)", path.name.removesuffix(".txt.gz"))
+        if match:
+            found["/".join(match.groups())] = body(f"logs/{path.name.removesuffix('.gz')}").decode()
     return found

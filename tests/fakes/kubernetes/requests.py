@@ -10,6 +10,8 @@ _PATH = re.compile(
     r"/(?P<resource>[^/]+)(?:/(?P<name>[^/]+)(?:/(?P<subresource>[^/]+))?)?$"
 )
 
+HEALTH = ("/healthz", "/livez", "/readyz")
+
 
 @dataclass(frozen=True)
 class Request:
@@ -30,14 +32,16 @@ class Request:
 
     @property
     def permission(self) -> str:
-        """``list pods``: what has to be granted; empty for what is no resource."""
+        """``list pods`` or ``get /livez``: what has to be granted; empty for what everybody may read."""
+        if self.path in HEALTH:
+            return f"get {self.path}"
         return f"{self.verb} {self.resource}" if self.resource else ""
 
 
 def parse(method: str, target: str, headers: dict[str, str]) -> Request:
     """Read a request line."""
     url = urlsplit(target)
-    path, query = unquote(url.path), dict(parse_qsl(url.query))
+    path, query = unquote(url.path), dict(parse_qsl(url.query, keep_blank_values=True))
     match = _PATH.match(path)
     if not match:
         return Request(method, path, query, headers)

@@ -59,6 +59,10 @@ class Store:
     def knows(self, path: str) -> bool:
         return path in self._collections
 
+    def paths(self) -> list[str]:
+        """Return the paths of all lists."""
+        return list(self._collections)
+
     def kind(self, path: str) -> tuple[str, str]:
         """Return the kind of the objects and their apiVersion."""
         return self._collections[path].kind, self._collections[path].api_version

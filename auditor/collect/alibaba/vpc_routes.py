@@ -1,0 +1,123 @@
+"""VPC: its address ranges, route tables, routes and elastic IP addresses."""
+
+from typing import Any
+
+from auditor.collect.alibaba.client import CloudClient
+from auditor.collect.alibaba.ecs import vpc_ids, vpc_not_said
+from auditor.collect.alibaba.fields import Fields
+from auditor.collect.alibaba.filling import complete, from_batches, from_list, from_lists, one_by_one
+from auditor.collect.alibaba.paging import ROUTE_PAGE, Numbered, gather
+from auditor.collect.alibaba.sdk import Request
+from auditor.collect.provider import provides
+from auditor.facts.cloud.ecs import Instance
+from auditor.facts.cloud.vpc import Eip, NextHop, RouteEntries, RouteEntry, RouteTable, Vpc
+from auditor.facts.ref import Layer
+from auditor.facts.table import Table
+
+MOST_VPCS = 20
+"""How many ids one call takes."""
+
+
+@provides("vpcs", source="vpc", layer=Layer.CLOUD, permissions=("vpc:DescribeVpcs",))
+def collect_vpcs(client: CloudClient, instances: Table[Instance]) -> Table[Any]:
+    """Fill ``vpcs`` with those that the nodes' instances are in; one, as a rule."""
+    vpcs = vpc_ids(instances)
+    if not vpcs:
+        return vpc_not_said("vpcs", instances, "vpc")
+    return from_batches(
+        client,
+        "vpcs",
+        vpcs,
+        MOST_VPCS,
+        lambda ids: Request("vpc", "DescribeVpcs", {"VpcId": ",".join(ids)}),
+        ("Vpcs", "Vpc"),
+        Numbered(50),
+        lambda fields: Vpc(
+            id=fields.required("VpcId"),
+            name=fields.word("VpcName"),
+            cidr=fields.known("CidrBlock"),
+            secondary_cidrs=fields.required_texts("SecondaryCidrBlocks", "SecondaryCidrBlock"),
+            user_cidrs=fields.required_texts("UserCidrs", "UserCidr"),
+            status=fields.known("Status"),
+        ),
+        lambda fields: fields.required("VpcId"),
+    )
+
+
+@provides("route_tables", source="vpc", layer=Layer.CLOUD, permissions=("vpc:DescribeRouteTableList",))
+def collect_route_tables(client: CloudClient, instances: Table[Instance]) -> Table[Any]:
+    """Fill ``route_tables`` with all of the VPC."""
+    vpcs = vpc_ids(instances)
+    if not vpcs:
+        return vpc_not_said("route_tables", instances, "vpc")
+    return from_lists(
+        client,
+        "route_tables",
+        [Request("vpc", "DescribeRouteTableList", {"VpcId": vpc}) for vpc in vpcs],
+        ("RouterTableList", "RouterTableListType"),
+        Numbered(50),
+        lambda fields: RouteTable(
+            id=fields.required("RouteTableId"),
+            name=fields.word("RouteTableName"),
+            type=fields.known("RouteTableType"),
+            vpc_id=fields.word("VpcId"),
+            vswitch_ids=fields.required_texts("VSwitchIds", "VSwitchId"),
+        ),
+        lambda fields: fields.required("RouteTableId"),
+    )
+
+
+@provides("route_entries", source="vpc", layer=Layer.CLOUD, permissions=("vpc:DescribeRouteEntryList",))
+def collect_route_entries(client: CloudClient, route_tables: Table[RouteTable]) -> Table[RouteEntries]:
+    """Fill ``route_entries`` for all known route tables."""
+
+    def read(table_id: str) -> RouteEntries:
+        request = Request("vpc", "DescribeRouteEntryList", {"RouteTableId": table_id})
+        items = complete(gather(client, request, "RouteEntrys", "RouteEntry", ROUTE_PAGE), request)
+        return RouteEntries(table_id, [_entry(item) for item in items])
+
+    return one_by_one(client, "route_entries", "vpc", [table.id for table in route_tables.known_rows()], read)
+
+
+@provides("eips", source="vpc", layer=Layer.CLOUD, permissions=("vpc:DescribeEipAddresses",))
+def collect_eips(client: CloudClient) -> Table[Any]:
+    """Fill ``eips`` with all of the region that are bound to a CLB; of others the table does not tell."""
+    listed = from_list(
+        client,
+        "eips",
+        Request("vpc", "DescribeEipAddresses", {"AssociatedInstanceType": "SlbInstance"}),
+        ("EipAddresses", "EipAddress"),
+        Numbered(100),
+        _eip,
+        lambda fields: fields.required("AllocationId"),
+    )
+    if listed.is_unavailable:
+        return listed
+    rows = listed.known_rows()
+    return Table("eips", rows, gaps=listed.gaps, asked={eip.id for eip in rows})
+
+
+def _entry(fields: Fields) -> RouteEntry:
+    return RouteEntry(
+        destination=fields.required("DestinationCidrBlock"),
+        type=fields.known("Type"),
+        status=fields.known("Status"),
+        next_hops=[
+            NextHop(type=hop.required("NextHopType"), id=hop.word("NextHopId"))
+            for hop in fields.required_records("NextHops", "NextHop")
+        ],
+    )
+
+
+def _eip(fields: Fields) -> Eip:
+    locks = fields.records("OperationLocks", "LockReason")
+    return Eip(
+        id=fields.required("AllocationId"),
+        address=fields.required("IpAddress"),
+        status=fields.known("Status"),
+        instance_id=fields.word("InstanceId"),
+        instance_type=fields.word("InstanceType"),
+        bandwidth=fields.integer("Bandwidth"),
+        business_status=fields.known("BusinessStatus"),
+        lock_reasons=None if locks is None else [lock.given("LockReason") for lock in locks],
+    )
