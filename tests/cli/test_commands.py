@@ -14,7 +14,7 @@ def test_version(place: Place) -> None:
     assert place.run("--version").out == f"auditor {__version__}\n"
 
 
-@pytest.mark.parametrize("command", ["", "run", "collect", "checks", "permissions", "config"])
+@pytest.mark.parametrize("command", ["", "run", "collect", "checks", "permissions", "doctor", "config"])
 def test_help(place: Place, command: str) -> None:
     ran = place.run(*([command] if command else []), "--help")
     assert ran.code == 0
