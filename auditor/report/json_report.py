@@ -159,7 +159,15 @@ def _source(log: SourceLog, translate: _Translate) -> _Json:
         "seconds": round(log.seconds, 3),
         "reason": _reason(reasons[0], translate) if reasons else None,
         "reasons": [_reason(reason, translate) for reason in reasons],
-        "tables": [{"name": table.name, "state": table.state.value, "items": table.items} for table in log.tables],
+        "tables": [
+            {
+                "name": table.name,
+                "state": table.state.value,
+                "items": table.items,
+                **({"since": utc(table.since)} if table.since else {}),
+            }
+            for table in log.tables
+        ],
     }
 
 

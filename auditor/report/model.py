@@ -191,6 +191,7 @@ class SourceView:
     retries: int
     seconds: str
     reasons: Listing[str]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from itertools import groupby
 from typing import TypeVar
 
@@ -268,4 +268,11 @@ def _source(log: SourceLog, speaker: Speaker) -> SourceView:
         retries=log.retries,
         seconds=f"{log.seconds:.1f}",
         reasons=listing(messages, shown=_LINES_OF_EVIDENCE),
+        notes=tuple(_reach(table.since, speaker) for table in log.tables if table.since),
+    )
+
+
+def _reach(since: datetime, speaker: Speaker) -> str:
+    return speaker.say(
+        t("The events reach back to {time}; what is older is forgotten.", time=speaker.moment(since).local)
     )
