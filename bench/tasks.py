@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from auditor.collect.kubernetes.client import open_client
-from auditor.collect.kubernetes.endpoint_slices import V1
 from auditor.collect.kubernetes.tables import PATHS
+from auditor.collect.kubernetes.versions import VERSIONS
 from auditor.collect.plan import collect
 from auditor.collect.registry import providers, with_needs
 from auditor.facts.landscape import ClusterIdentity
@@ -34,7 +34,7 @@ def list_pods(url: str) -> dict[str, Any]:
 
 def needs() -> dict[str, Any]:
     """Return what an audit with all checks needs: the ``paths`` of Kubernetes lists, and the cloud's ``actions``."""
-    paths = {**PATHS, "endpoint_slices": V1.path}
+    paths = {**PATHS, **{table: versions[0].path for table, versions in VERSIONS.items()}}
     tables = with_needs(needed_tables(load_checks()))
     needed = [provider for table, provider in providers().items() if table in tables]
     actions = {name for provider in needed if provider.layer is Layer.CLOUD for name in provider.permissions}

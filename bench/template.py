@@ -25,7 +25,7 @@ _TOKEN = re.compile(
     r"|(?P<address>\b192\.168\.[012]\.\d+)"
     r"|(?P<pod>\b172\.20\.\d+\.\d+)"
     r"|(?P<public>\b203\.0\.113\.\d+)"
-    r"|(?P<name>(?<=\")(?:mysql-backup-disk|log-archive-nas"
+    r"|(?P<name>(?<=\")(?:kube-api-access-[0-9a-z]{{5}}|mysql-backup-disk|log-archive-nas"
     r"|(?:ack-node-problem-detector-daemonset|csi-plugin|kube-flannel-ds|kube-proxy-worker|syslog-gateway)-[0-9a-z]{{5}})(?=\"))".format(
         namespaces="|".join(NAMESPACES)
     )

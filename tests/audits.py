@@ -1,12 +1,8 @@
-"""Whole audits of two fake clusters, and what must be true of each when something could not be read.
-
-``healthy`` is the recorded cluster; ``demo`` has faults in every area and uses what the recorded one does not: an NLB,
-a network ACL, a port list. Both are collected over their APIs.
-"""
+"""Collections and whole audits of fake clusters, and what must be true of them when something could not be read."""
 
 import tempfile
-from collections.abc import Callable, Collection
-from copy import deepcopy
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,33 +11,23 @@ from auditor.agent.audit import Watcher, audit
 from auditor.collect.alibaba.client import CloudClient
 from auditor.collect.alibaba.credentials import CredentialSettings
 from auditor.collect.alibaba.pacing import Backoff, Limits
-from auditor.collect.kubernetes.client import Patience, open_client
-from auditor.collect.plan import collect
+from auditor.collect.kubernetes.client import KubernetesClient, Patience, open_client
+from auditor.collect.permissions import all_probes
+from auditor.collect.plan import Side, collect
 from auditor.collect.registry import providers, with_needs
-from auditor.facts.landscape import ClusterIdentity, Landscape
+from auditor.facts.landscape import ClusterIdentity, Landscape, WantedIdentity, WantedRight
 from auditor.facts.ref import Layer
 from auditor.facts.table import NotKnown, ReasonKind
 from auditor.judge.engine import needed_tables
 from auditor.judge.outcome import CheckResult, Outcome, ReportedFinding, Status
 from auditor.judge.registry import load_checks
-from tests.fakes.cloud import ACCESS_KEY_ID, ACCESS_KEY_SECRET, FakeCloud
-from tests.fakes.demo import SERVICES, SLICES, plant
-from tests.fakes.kubernetes import FakeKubernetes
+from tests.clusters import CLUSTERS, REGION, FakeCluster
+from tests.fakes.cloud import ACCESS_KEY_ID, ACCESS_KEY_SECRET
 
-REGION = "cn-hangzhou"
-NLB = "nlb-edge0000000001"
+RAM_USERS = ("204821839384857610", "207719364451120883")
+"""The recorded RAM users."""
 ABSENCES = ("roles", "instance_roles")
 """The tables in which a row may say that there is nothing."""
-EDGE_LIKE = "catalog-grpc"
-"""The Service whose slices and node ports the Service on the NLB takes over."""
-
-
-@dataclass
-class FakeCluster:
-    """Both sides of one cluster."""
-
-    cloud: FakeCloud
-    kubernetes: FakeKubernetes
 
 
 @dataclass(frozen=True)
@@ -53,53 +39,6 @@ class Haste:
     attempts: int = 2
 
 
-def healthy() -> FakeCluster:
-    """Return the recorded cluster."""
-    return FakeCluster(FakeCloud.recorded(), FakeKubernetes.recorded())
-
-
-def demo() -> FakeCluster:
-    """Return the cluster with faults in every area, and with everything that a check reads."""
-    cluster = healthy()
-    plant(cluster.cloud, cluster.kubernetes)
-    cluster.cloud.heal()
-    _use_rare_resources(cluster.cloud)
-    _use_an_nlb(cluster)
-    return cluster
-
-
-CLUSTERS: dict[str, Callable[[], FakeCluster]] = {"healthy": healthy, "demo": demo}
-
-
-def _use_rare_resources(cloud: FakeCloud) -> None:
-    accept = [{"Policy": "accept"}]
-    cloud.state.vpc.add_network_acl("nacl-open", list(cloud.state.vpc.vswitches), accept, accept)
-    cloud.state.ecs.port_range_lists["prl-web"] = {"Entries": [{"PortRange": "80/80"}]}
-    for group in cloud.state.ecs.security_groups:
-        cloud.state.ecs.add_rule(group, "ingress", SourceCidrIp="10.0.0.0/8", PortRangeListId="prl-web", PortRange="")
-
-
-def _use_an_nlb(cluster: FakeCluster) -> None:
-    kubernetes, state = cluster.kubernetes, cluster.cloud.state
-    service = deepcopy(kubernetes.objects.get(SERVICES, EDGE_LIKE, "shop"))
-    assert service is not None
-    service["metadata"].update(name="edge", uid="0e06e000-0000-4000-8000-000000000001", labels={}, annotations={})
-    service["spec"]["loadBalancerClass"] = "alibabacloud.com/nlb"
-    address = state.nlb.add_load_balancer(NLB)["DNSName"]
-    service["status"] = {"loadBalancer": {"ingress": [{"hostname": address}]}}
-    kubernetes.add(SERVICES, service)
-    for piece in kubernetes.objects.all(SLICES):
-        if piece["metadata"]["labels"].get("kubernetes.io/service-name") == EDGE_LIKE:
-            made = deepcopy(piece)
-            made["metadata"]["name"] = f"edge-{piece['metadata']['name']}"
-            made["metadata"]["labels"]["kubernetes.io/service-name"] = "edge"
-            kubernetes.add(SLICES, made)
-    for port in service["spec"]["ports"]:
-        name = f"k8s.{port['nodePort']}.{port['protocol']}.edge.shop.{state.cs.cluster_id}"
-        servers = [{"ServerId": instance} for instance in state.ecs.instances]
-        state.nlb.add_server_group(f"sgp-{port['nodePort']}", [NLB], servers, ServerGroupName=name)
-
-
 @dataclass(frozen=True)
 class Audit:
     """What was collected, and what it was judged to be."""
@@ -108,35 +47,78 @@ class Audit:
     outcome: Outcome
 
 
+@dataclass(frozen=True)
+class Sides:
+    """The clients of both sides of a cluster."""
+
+    cloud: CloudClient
+    kubernetes: KubernetesClient
+
+    @property
+    def by_layer(self) -> dict[Layer, Side]:
+        """The clients by their side."""
+        return {Layer.CLOUD: self.cloud, Layer.KUBERNETES: self.kubernetes}
+
+
 def audited(cluster: FakeCluster, haste: Haste | None = None, *, opt_in: bool = True) -> Audit:
     """Collect everything that the checks read, with or without what an operator has to switch on, and judge it."""
-    haste = haste or Haste()
     checks = load_checks()
-    identity = ClusterIdentity("shop", cluster.cloud.state.cs.cluster_id, REGION)
-    cloud = CloudClient(
-        REGION,
-        identity.cluster_id,
-        CredentialSettings("access_key", access_key_id=ACCESS_KEY_ID, access_key_secret=ACCESS_KEY_SECRET),
-        deadline_seconds=haste.cloud_deadline,
-        limits=Limits(concurrent=8, per_second=10_000, burst=10_000),
-        backoff=Backoff(first=0.001, longest=0.002, attempts=haste.attempts),
-    )
-    with tempfile.TemporaryDirectory() as folder, cluster.cloud.in_process(), cluster.kubernetes:
+    landscape = collected(cluster, needed_tables(checks), haste, opt_in=opt_in)
+    return Audit(landscape, audit(landscape, checks, [], "now", Watcher()))
+
+
+def collected(
+    cluster: FakeCluster, tables: Iterable[str], haste: Haste | None = None, *, opt_in: bool = True
+) -> Landscape:
+    """Collect these tables and what they need, with or without what an operator has to switch on."""
+    with opened(cluster, haste, opt_in=opt_in) as sides:
+        return collect(tables, sides.by_layer, identity_of(cluster))
+
+
+@contextmanager
+def opened(cluster: FakeCluster, haste: Haste | None = None, *, opt_in: bool = True) -> Iterator[Sides]:
+    """Give clients of both sides of a cluster; they have probes and leave if ``opt_in``. A cluster is opened once."""
+    haste = haste or Haste()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        stack.enter_context(cluster.cloud.in_process())
+        stack.enter_context(cluster.kubernetes)
+        cloud = CloudClient(
+            REGION,
+            cluster.cloud.state.cs.cluster_id,
+            CredentialSettings("access_key", access_key_id=ACCESS_KEY_ID, access_key_secret=ACCESS_KEY_SECRET),
+            deadline_seconds=haste.cloud_deadline,
+            limits=Limits(concurrent=8, per_second=10_000, burst=10_000),
+            backoff=Backoff(first=0.001, longest=0.002, attempts=haste.attempts),
+        )
+        stack.callback(cloud.close)
         kubernetes = open_client(
-            kubeconfig=cluster.kubernetes.write_kubeconfig(Path(folder) / "kubeconfig"),
+            kubeconfig=cluster.kubernetes.write_kubeconfig(folder / "kubeconfig"),
             patience=Patience(
                 read_timeout=haste.kubernetes_read_timeout,
                 attempts=haste.attempts,
                 first_wait=0.001,
                 longest_wait=0.002,
             ),
-            probes=frozenset({"kubelet"} if opt_in else ()),
+            probes=frozenset(all_probes()) if opt_in else frozenset(),
             secret_metadata=opt_in,
         )
-        with kubernetes:
-            landscape = collect(needed_tables(checks), {Layer.CLOUD: cloud, Layer.KUBERNETES: kubernetes}, identity)
-        cloud.close()
-    return Audit(landscape, audit(landscape, checks, [], "now", Watcher()))
+        yield Sides(cloud, stack.enter_context(kubernetes))
+
+
+def identity_of(cluster: FakeCluster) -> ClusterIdentity:
+    """Return what the operator of a fake cluster says of it."""
+    deploy = WantedRight(["create", "patch"], "deployments", "apps", "shop")
+    return ClusterIdentity(
+        "shop",
+        cluster.cloud.state.cs.cluster_id,
+        REGION,
+        client_cidrs=["203.0.113.0/24"],
+        identities=[
+            WantedIdentity([deploy], user="system:serviceaccount:ci:deployer"),
+            *(WantedIdentity([], user=f"{uid}-1795380901") for uid in RAM_USERS),
+        ],
+    )
 
 
 @cache

@@ -1,7 +1,7 @@
 """Ways in which an API can fail to say something, laid on one action of the cloud or one right of the cluster."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
@@ -10,9 +10,12 @@ import requests
 
 from auditor.facts.ref import Layer
 from auditor.facts.table import ReasonKind
-from tests.audits import FakeCluster, Haste
+from tests.audits import Haste
+from tests.calls import operations_of
+from tests.clusters import FakeCluster
 from tests.fakes.cloud import ApiError, FakeCloud
-from tests.fakes.kubernetes import FakeKubernetes
+from tests.fakes.cloud.products import PRODUCTS
+from tests.fakes.kubernetes import FakeKubernetes, Request
 from tests.fakes.kubernetes.faults import Fault
 
 Json = dict[str, Any]
@@ -22,6 +25,8 @@ OnKubernetes = Callable[[FakeKubernetes, str], object]
 HTML = "<html><body>Please sign in.</body></html>"
 _OF_ALL = ("AccessKeyId", "RegionId", "ClusterId", "VpcId")
 """Parameters that are the same in every call."""
+_OUTCOME = ("Code", "Success")
+"""What an answer says of itself: that it is well."""
 MORE = 5
 """How many items are announced beyond those that come."""
 
@@ -52,39 +57,77 @@ class Failure:
         """Let one action, or the lists that take one right, fail so."""
         if layer is Layer.CLOUD:
             assert self.on_cloud is not None
-            self.on_cloud(cluster.cloud, permission)
+            for action in actions_of(permission):
+                self.on_cloud(cluster.cloud, action)
         else:
             assert self.on_kubernetes is not None
             self.on_kubernetes(cluster.kubernetes, permission)
 
 
-def paths_of(permission: str) -> str:
-    """Return the pattern of the paths that a right opens: ``list daemonsets.apps``, ``get pods/log``."""
+def paths_of(permission: str) -> tuple[str, ...]:
+    """Return the patterns of the paths that a right opens: ``list daemonsets.apps``, ``get pods/log``, ``get /livez``.
+
+    A list may be asked for in one namespace, and an object be one of a namespace or of the cluster.
+    """
     verb, _, resource = permission.partition(" ")
+    if resource.startswith("/"):
+        return (resource,)
     name, _, group = resource.partition(".")
     prefix = f"/apis/{group}/*" if group else "/api/v1"
-    if verb == "list":
-        return f"{prefix}/{name}"
     kind, _, part = name.partition("/")
-    return f"{prefix}/namespaces/*/{kind}/*/{part}"
+    tail = f"/*/{part}" if part else "/*" if verb == "get" else ""
+    # The star of a group's version stands for a namespace too: a second pattern would lay each fault twice.
+    in_all = f"{prefix}/{kind}{tail}"
+    return (in_all,) if group else (in_all, f"{prefix}/namespaces/*/{kind}{tail}")
+
+
+def lay(kubernetes: FakeKubernetes, permission: str, fault: Fault) -> None:
+    """Lay a fault on the paths that a right opens."""
+    for pattern in paths_of(permission):
+        kubernetes.fail(pattern, fault)
+
+
+def actions_of(permission: str) -> Collection[str]:
+    """Return the operations of the cloud that a RAM action allows; mostly that of its own name."""
+    product, _, action = permission.partition(":")
+    return {permission} if action in PRODUCTS[product].operations else operations_of(permission)
 
 
 def _fault(fault: Fault) -> OnKubernetes:
-    return lambda kubernetes, permission: kubernetes.fail(paths_of(permission), fault)
+    return lambda kubernetes, permission: lay(kubernetes, permission, fault)
 
 
-def _rewritten(change: Callable[[Json], object]) -> OnKubernetes:
-    """Lay a fault that edits lists; what is no JSON document, such as a log, is left as it is."""
+def _rewritten(change: Callable[[Json, str], object], times: int | None = None) -> OnKubernetes:
+    """Lay a fault that edits lists, given the key of their items; what is no list is left as it is."""
 
-    def lay(kubernetes: FakeKubernetes, permission: str) -> None:
+    def rewrite(document: Json) -> None:
+        key = next((key for key in ("items", "rows") if key in document), "")
+        if key:
+            change(document, key)
+
+    def lay_on_lists(kubernetes: FakeKubernetes, permission: str) -> None:
         if permission.startswith("list "):
-            kubernetes.fail(paths_of(permission), Fault(rewrite=lambda document: change(document) and None))
+            lay(kubernetes, permission, Fault(rewrite=rewrite, times=times))
 
-    return lay
+    return lay_on_lists
 
 
 def _mutated(change: Callable[[Json], object]) -> OnCloud:
-    return lambda cloud, action: cloud.mutate(action, lambda answer: change(answer) and None)
+    return lambda cloud, action: cloud.mutate(action, _edited(change))
+
+
+def _edited(change: Callable[[Json], object]) -> Callable[[Any], Any]:
+    """Return an edit for answers of any shape: one that is a list is edited as if an object stood around it."""
+
+    def edit(answer: Any) -> Any:
+        around: Json = {"": answer} if isinstance(answer, list) else answer
+        change(around)
+        if around is answer:
+            return None
+        inner = around.get("", {})
+        return "null" if inner is None else inner
+
+    return edit
 
 
 def _lists(part: Json) -> Iterator[tuple[Json, str, list[Any]]]:
@@ -123,7 +166,7 @@ def _announce_more(answer: Json) -> None:
     answer["TotalCount"] = answer.get("TotalCount", max(counts, default=0)) + MORE
 
 
-def _announce_more_items(document: Json) -> None:
+def _announce_more_items(document: Json, _key: str) -> None:
     document["metadata"] = {"remainingItemCount": MORE}
 
 
@@ -140,15 +183,15 @@ def _spoil_fields(answer: Json) -> None:
     first = [items[0] for _, _, items in _lists(answer) if items and isinstance(items[0], dict)]
     for item in first or [holder[key] for holder, key in _objects(answer)] or [answer]:
         for key in item:
-            if not key.lower().endswith(("id", "name")):
+            if not key.lower().endswith(("id", "name")) and key not in _OUTCOME:
                 item[key] = {"unexpected": {"unexpected": 7}}
 
 
-def _spoil_fields_of_an_item(document: Json) -> None:
-    for item in document["items"][:1]:
-        for part in ("spec", "status", "endpoints", "provisioner", "involvedObject", "type"):
+def _spoil_fields_of_an_item(document: Json, key: str) -> None:
+    for item in document[key][:1]:
+        for part in ("spec", "status", "endpoints", "provisioner", "involvedObject", "type", "cells"):
             item[part] = [7]
-        item["metadata"]["uid"] = 7
+        item.get("object", item)["metadata"]["uid"] = 7
 
 
 def _is_first(params: Mapping[str, str]) -> bool:
@@ -168,18 +211,18 @@ def _halve(answer: Json, token: str) -> None:
 
 
 def _second_page_fails(cloud: FakeCloud, action: str) -> None:
-    cloud.mutate(action, lambda answer: _halve(answer, "second"), when=_is_first)
+    cloud.mutate(action, _edited(lambda answer: _halve(answer, "second")), when=_is_first)
     cloud.fail(action, 500, _error("InternalError"), when=lambda params: not _is_first(params))
 
 
 def _second_list_page_fails(kubernetes: FakeKubernetes, permission: str) -> None:
-    def halve(document: Json) -> None:
-        del document["items"][(len(document["items"]) + 1) // 2 :]
+    def halve(document: Json, key: str) -> None:
+        del document[key][(len(document[key]) + 1) // 2 :]
         document["metadata"] = {"continue": "second", "remainingItemCount": MORE}
 
     if permission.startswith("list "):
-        kubernetes.fail(paths_of(permission), Fault(status=500, body=b"{}", skip=1))
-        kubernetes.fail(paths_of(permission), Fault(rewrite=halve, times=1))
+        lay(kubernetes, permission, Fault(status=500, body=b"{}", skip=1))
+        _rewritten(halve, times=1)(kubernetes, permission)
 
 
 def _token_repeats(cloud: FakeCloud, action: str) -> None:
@@ -188,14 +231,18 @@ def _token_repeats(cloud: FakeCloud, action: str) -> None:
 
 
 def _list_token_repeats(kubernetes: FakeKubernetes, permission: str) -> None:
-    if permission.startswith("list "):
-        path = paths_of(permission).replace("*", "v1")
-        kind, version = kubernetes.objects.kind(path)
-        if permission == "list secrets":
-            kind, version = "PartialObjectMetadata", "meta.k8s.io/v1"
-        document = {"kind": f"{kind}List", "apiVersion": version, "metadata": {"continue": "again"}}
-        items = kubernetes.objects.all(path)[:1]
-        kubernetes.fail(paths_of(permission), Fault(200, json.dumps({**document, "items": items}).encode()))
+    """Let each page be the first one again, with one item and a token for more."""
+
+    def start_again(request: Request) -> None:
+        if request.permission == permission:
+            request.query.pop("continue", None)
+
+    def shorten(document: Json, key: str) -> None:
+        del document[key][1:]
+        document["metadata"] = {"continue": "again"}
+
+    kubernetes.before_answer = start_again
+    _rewritten(shorten)(kubernetes, permission)
 
 
 def _fails_for_some(cloud: FakeCloud, action: str) -> None:
@@ -276,14 +323,14 @@ FAILURES = (
         "null-list",
         _kinds(ReasonKind.MALFORMED),
         _mutated(lambda answer: _put_in_place_of_lists(answer, None)),
-        _rewritten(lambda document: document.update(items=None)),
+        _rewritten(lambda document, key: document.update({key: None})),
     ),
     Failure("null-wrapper", _kinds(ReasonKind.MALFORMED), _mutated(_null_wrappers), None),
     Failure(
         "absent-list",
         _kinds(ReasonKind.MALFORMED),
         _mutated(_without_lists),
-        _rewritten(lambda document: document.pop("items")),
+        _rewritten(lambda document, key: document.pop(key)),
     ),
     Failure(
         "empty-object",
@@ -295,7 +342,7 @@ FAILURES = (
         "spoilt-item",
         _kinds(ReasonKind.MALFORMED),
         _mutated(_spoil_an_item),
-        _rewritten(lambda document: document["items"].__setitem__(slice(0, 1), [7])),
+        _rewritten(lambda document, key: document[key].__setitem__(slice(0, 1), [7])),
     ),
     Failure(
         "spoilt-fields",

@@ -11,13 +11,13 @@ import pytest
 
 from auditor.facts.ref import Layer
 from tests.audits import (
-    CLUSTERS,
     assert_nothing_is_taken_for_absent,
     assert_nothing_is_wrong,
     audited,
     permissions,
     undisturbed,
 )
+from tests.clusters import CLUSTERS
 from tests.failing import DENIED, FAILURES, Failure
 
 SHARES = {"healthy": 9, "demo": 4}
@@ -54,9 +54,10 @@ def label(value: object) -> str | None:
 
 @pytest.mark.parametrize(("cluster", "layer", "permission", "way"), chosen(), ids=label)
 def test_a_call_that_fails_makes_no_verdict_wrong(cluster: str, layer: Layer, permission: str, way: Failure) -> None:
+    before = undisturbed(cluster)
     made = CLUSTERS[cluster]()
     way.lay(made, layer, permission)
-    before, after = undisturbed(cluster), audited(made, way.haste)
+    after = audited(made, way.haste)
     assert_nothing_is_taken_for_absent(before.landscape, after.landscape)
     source = permission.partition(":")[0] if layer is Layer.CLOUD else "kubernetes"
     missing = permission if way is DENIED else ""

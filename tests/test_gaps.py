@@ -17,7 +17,8 @@ from auditor.facts.text import t
 from auditor.judge.engine import needed_tables
 from auditor.judge.outcome import Outcome
 from auditor.judge.registry import load_checks
-from tests.audits import CLUSTERS, assert_nothing_is_wrong, undisturbed
+from tests.audits import assert_nothing_is_wrong, undisturbed
+from tests.clusters import CLUSTERS
 
 SOURCE = "gap"
 WHY = Reason(SOURCE, ReasonKind.TRUNCATED, t("a row was taken away"))

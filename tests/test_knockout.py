@@ -8,16 +8,18 @@ import pytest
 
 from auditor.facts.ref import Layer
 from auditor.judge.outcome import Status
-from tests.audits import CLUSTERS, assert_nothing_is_wrong, audited, permissions, undisturbed
+from tests.audits import assert_nothing_is_wrong, audited, permissions, undisturbed
+from tests.clusters import CLUSTERS
 from tests.failing import DENIED
 
 
 @pytest.mark.parametrize("cluster", CLUSTERS)
 @pytest.mark.parametrize(("layer", "permission"), permissions())
 def test_a_permission_taken_away_makes_no_verdict_wrong(cluster: str, layer: Layer, permission: str) -> None:
+    before = undisturbed(cluster, opt_in=False)
     made = CLUSTERS[cluster]()
     DENIED.lay(made, layer, permission)
-    before, after = undisturbed(cluster, opt_in=False), audited(made, opt_in=False)
+    after = audited(made, opt_in=False)
     source = permission.partition(":")[0] if layer is Layer.CLOUD else "kubernetes"
     assert_nothing_is_wrong(before.outcome, after.outcome, DENIED.kinds, source, permission)
 

@@ -1,4 +1,4 @@
-"""Generated documentation: one page per check, their index, and the help texts in the README.
+"""Generated documentation: one page per check, their index, the page of all calls, and the help texts in the README.
 
 Usage: ``python -m tools.docs update`` writes them, ``python -m tools.docs check`` fails when they have drifted.
 """
@@ -14,9 +14,11 @@ from auditor.collect.permissions import permissions_of
 from auditor.judge.check import LoadedCheck
 from auditor.judge.context import tables_of
 from auditor.judge.registry import load_checks
+from tools import operations
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ROOT / "docs" / "checks"
+OPERATIONS = ROOT / "docs" / "operations.md"
 README = ROOT / "README.md"
 NOT_EVALUATED = (
     "A row that it needs is not known: the call was denied, failed, timed out, or was cut short. "
@@ -50,6 +52,7 @@ def _wanted() -> Iterator[tuple[Path, str]]:
     for check in checks:
         yield PAGES / f"{check.id}.md", _page(check)
     yield PAGES / "README.md", _index(checks)
+    yield OPERATIONS, operations.page()
     yield README, _with_blocks(README.read_text(encoding="utf-8"), checks)
 
 

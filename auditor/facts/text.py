@@ -27,6 +27,10 @@ class Text(msgspec.Struct, frozen=True):
         """Return the English sentence."""
         return self.render()
 
+    def __hash__(self) -> int:
+        """Hash what is said, so that reasons can be told apart in sets; the values are a dictionary, and have none."""
+        return hash((self.key, self.render()))
+
     def render(self, translate: Callable[[str], str] = str) -> str:
         """Return the sentence in the language of ``translate``, which maps an English template to another.
 

@@ -102,12 +102,18 @@ class Report:
 
 @dataclass
 class Scene:
-    """The healthy cluster, to be edited, and how the auditor is configured for it."""
+    """The healthy cluster, to be edited, and how the auditor is configured for it.
+
+    ``identities`` are inline tables of the configuration:
+    ``{user = "ci", must = [{verbs = ["get"], resource = "pods"}]}``.
+    """
 
     cloud: FakeCloud = field(default_factory=FakeCloud.recorded)
     kubernetes: FakeKubernetes = field(default_factory=FakeKubernetes.recorded)
     probes: tuple[str, ...] = ()
     secret_metadata: bool = False
+    client_cidrs: tuple[str, ...] = ()
+    identities: str = ""
 
     def audit(self, check_id: str) -> Report:
         """Collect what one check needs over HTTP, and run it."""
@@ -125,6 +131,8 @@ class Scene:
                 region = "cn-hangzhou"
                 cluster_id = "{self.cloud.state.cs.cluster_id}"
                 probes = {list(self.probes)}
+                client_cidrs = {list(self.client_cidrs)}
+                identities = [{self.identities}]
                 [clusters.kubernetes]
                 kubeconfig = "kubeconfig"
                 secret_metadata = {str(self.secret_metadata).lower()}

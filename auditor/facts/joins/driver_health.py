@@ -26,11 +26,19 @@ WORKS = ("active", "updating", "upgrading")
 
 @dataclass(frozen=True)
 class DriverPods:
-    """The Pods of a driver: all, those that do not do their work, and those that are excused for a while."""
+    """The Pods of a driver.
+
+    Attributes:
+        pods: all that are not being deleted.
+        troubles: those that do not do their work, and why.
+        excused: those that are not ready, but just start, or are on a node that is not ready itself.
+        settling: how many are excused, or became ready so lately that the workload's status need not show it yet.
+    """
 
     pods: Sequence[Pod]
     troubles: Sequence[Trouble]
     excused: Sequence[Pod]
+    settling: int
 
 
 class DriverHealth:
@@ -96,7 +104,8 @@ class DriverHealth:
                     troubles.append(Trouble(pod, trouble))
                 elif not pod.is_ready:
                     excused.append(pod)
-            self._states[workload.key] = DriverPods(pods, troubles, excused)
+            settling = len(excused) + sum(pod.is_ready and self._is_fresh(pod) for pod in pods)
+            self._states[workload.key] = DriverPods(pods, troubles, excused, settling)
         return self._states[workload.key]
 
     def on_node(self, workload: DaemonSet, node_name: str) -> Sequence[Pod]:

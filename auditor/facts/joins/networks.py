@@ -49,19 +49,25 @@ class ClusterNetworks:
         self._vswitches = vswitches
         self._config_maps = config_maps
         self._cluster_id = cluster.cluster_id
+        self._node_addresses: AddressSet | None = None
+        self._pod_addresses: AddressSet | None = None
 
     def node_addresses(self) -> AddressSet:
         """Return the addresses of the nodes. Raises NotKnown if nodes may be missing."""
-        return _addresses(ip for node in self._nodes.all() for ip in node.internal_ips)
+        if self._node_addresses is None:
+            self._node_addresses = _addresses(ip for node in self._nodes.all() for ip in node.internal_ips)
+        return self._node_addresses
 
     def pod_addresses(self) -> AddressSet:
         """Return the addresses of the Pods that have one of their own. Raises NotKnown if Pods may be missing."""
-        return _addresses(
-            entry.ip
-            for pod in self._pods.all()
-            if not pod.spec.host_network and not pod.is_finished
-            for entry in pod.status.pod_ips or (PodIp(pod.status.pod_ip),)
-        )
+        if self._pod_addresses is None:
+            self._pod_addresses = _addresses(
+                entry.ip
+                for pod in self._pods.all()
+                if not pod.spec.host_network and not pod.is_finished
+                for entry in pod.status.pod_ips or (PodIp(pod.status.pod_ip),)
+            )
+        return self._pod_addresses
 
     def is_terway(self) -> bool:
         """Tell whether Pods have addresses of vSwitches. Raises NotKnown if the cluster's description is not known."""

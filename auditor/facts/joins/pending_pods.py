@@ -45,7 +45,9 @@ class PendingPods:
         if owner is not None and owner.kind == "DaemonSet":
             return t("belongs to a DaemonSet: it waits for room on its own node")
         if pod.spec.scheduler_name not in ("", DEFAULT_SCHEDULER):
-            return t("is scheduled by {scheduler}, which is not the default scheduler", scheduler=pod.spec.scheduler_name)
+            return t(
+                "is scheduled by {scheduler}, which is not the default scheduler", scheduler=pod.spec.scheduler_name
+            )
         if _wants_virtual_node(pod):
             return t("is meant for a virtual node, which no node pool provides")
         if pod.status.nominated_node_name:

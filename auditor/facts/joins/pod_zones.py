@@ -1,7 +1,5 @@
 """Pod that waits for a node ↔ the zones in which it may run: by its volumes, and by how it wants to be spread."""
 
-from collections.abc import Callable, Sequence
-
 import msgspec
 
 from auditor.facts.kubernetes.nodes import Node
@@ -10,10 +8,9 @@ from auditor.facts.kubernetes.volumes import PersistentVolume, PersistentVolumeC
 from auditor.facts.ref import Ref
 from auditor.facts.rules.disk_zones import allows_zone, class_zones, named_zones
 from auditor.facts.rules.new_nodes import ZONE_KEYS
+from auditor.facts.rules.scheduling import suits_labels
 from auditor.facts.rules.selectors import selects
 from auditor.facts.table import Table
-
-Allows = Callable[[str], bool]
 
 
 class ZoneBound(msgspec.Struct, frozen=True):
@@ -48,6 +45,8 @@ class PodZones:
         self._claims = persistent_volume_claims
         self._classes = storage_classes
         self._counts: dict[tuple[str, bytes], dict[str, int]] = {}
+        self._home_zones: dict[bytes, set[str]] = {}
+        self._closed: dict[tuple[str, bytes], tuple[set[str], bool]] = {}
 
     def bounds(self, pod: Pod) -> list[ZoneBound]:
         """Return what ties a Pod to zones. Raises NotKnown if a volume of it can't be read."""
@@ -61,6 +60,15 @@ class PodZones:
                 found.append(bound)
         return found
 
+    def disks(self, pod: Pod) -> int:
+        """Return how many cloud disks a Pod wants attached, those of its bound claims. Raises NotKnown."""
+        count = 0
+        for key in pod.claim_keys:
+            claim = self._claims.get(key)
+            volume = self._volumes.get(claim.spec.volume_name) if claim and claim.spec.volume_name else None
+            count += volume is not None and volume.disk_id is not None
+        return count
+
     def _of_volume(self, claim: PersistentVolumeClaim) -> ZoneBound | None:
         volume = self._volumes.get(claim.spec.volume_name)
         zones = named_zones(volume) if volume else []
@@ -73,17 +81,26 @@ class PodZones:
         zones = sorted(class_zones(storage_class)) if storage_class else []
         return ZoneBound(storage_class.ref, zones, storage_class) if storage_class and zones else None
 
-    def spread_allows(self, pod: Pod, zone: str, homes: Sequence[str]) -> bool:
-        """Tell whether the Pod's topology spread lets it into a zone. ``homes`` are the zones that nodes may be in.
+    def spread_allows(self, pod: Pod, zone: str) -> bool:
+        """Tell whether the Pod's topology spread lets it into a zone, which need not have a node yet.
 
         Raises NotKnown if Pods or nodes may be missing.
         """
         for constraint in zone_spreads(pod):
             counts = self._count(pod, constraint)
-            least = min((counts.get(home, 0) for home in {*counts, *homes, zone}), default=0)
+            least = min(counts.get(home, 0) for home in {*self._homes(pod), zone})
             if counts.get(zone, 0) + 1 - least > constraint.max_skew:
                 return False
         return True
+
+    def _homes(self, pod: Pod) -> set[str]:
+        """Return the zones of the nodes that the Pod's selector and affinity admit: those that are counted."""
+        key = msgspec.json.encode((pod.spec.node_selector, pod.spec.affinity))
+        if key not in self._home_zones:
+            nodes = (node for node in self._nodes.all() if not node.is_virtual)
+            admitted = (node for node in nodes if suits_labels(pod, node.labels, node.name))
+            self._home_zones[key] = {node.zone for node in admitted if node.zone}
+        return self._home_zones[key]
 
     def _count(self, pod: Pod, constraint: TopologySpreadConstraint) -> dict[str, int]:
         """Return how many Pods that the constraint counts are in each zone."""
@@ -106,18 +123,22 @@ class PodZones:
 
         The second is False where a term is about other namespaces by a selector, or about another kind of place.
         """
+        key = (pod.namespace, msgspec.json.encode(anti_affinity(pod)))
+        if key not in self._closed:
+            found = [self._closed_by(term, pod.namespace) for term in anti_affinity(pod)]
+            self._closed[key] = set().union(*(zones or () for zones in found)), None not in found
+        return self._closed[key]
+
+    def _closed_by(self, term: PodAffinityTerm, own: str) -> set[str] | None:
+        if term.topology_key not in ZONE_KEYS or term.namespace_selector is not None or term.label_selector is None:
+            return None
         closed: set[str] = set()
-        is_whole = True
-        for term in anti_affinity(pod):
-            if term.topology_key not in ZONE_KEYS or term.namespace_selector is not None or term.label_selector is None:
-                is_whole = False
-                continue
-            for namespace in term.namespaces or [pod.namespace]:
-                for other in self._pods.where("namespace", lambda one: one.namespace, namespace):
-                    if other.node_name and not other.is_finished and selects(term.label_selector, other.labels):
-                        node = self._nodes.get(other.node_name)
-                        closed |= {node.zone} if node and node.zone else set()
-        return closed, is_whole
+        for namespace in term.namespaces or [own]:
+            for other in self._pods.where("namespace", lambda one: one.namespace, namespace):
+                if other.node_name and not other.is_finished and selects(term.label_selector, other.labels):
+                    node = self._nodes.get(other.node_name)
+                    closed |= {node.zone} if node and node.zone else set()
+        return closed
 
 
 def zone_spreads(pod: Pod) -> list[TopologySpreadConstraint]:

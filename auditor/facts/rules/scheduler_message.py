@@ -41,8 +41,10 @@ _PATTERNS: tuple[tuple[Cause, str], ...] = (
     (Cause.QUOTA, r"quota"),
     (
         Cause.CLAIM,
-        r"unbound immediate persistentvolumeclaim|persistentvolumeclaim\b.*(not found|is being deleted|bound to)"
-        r"|bound to non-existent|waiting for ephemeral volume controller|storageclass\b.*not found",
+        (
+            r"unbound immediate persistentvolumeclaim|persistentvolumeclaim\b.*(not found|is being deleted|bound to)"
+            r"|bound to non-existent|waiting for ephemeral volume controller|storageclass\b.*not found"
+        ),
     ),
     (Cause.VOLUME, r"find available persistent volumes to bind|enough free storage"),
     (Cause.VOLUME_ZONE, r"volume node affinity conflict|no available volume zone"),
@@ -57,15 +59,20 @@ _PATTERNS: tuple[tuple[Cause, str], ...] = (
     (Cause.PORTS, r"free ports"),
     (
         Cause.NOT_READY,
-        r"taints? \{?node\.(kubernetes\.io/(not-ready|unreachable|network-unavailable|\w+-pressure)"
-        r"|cloudprovider\.kubernetes\.io/uninitialized)|were not ready|under (memory|disk|pid) pressure",
+        (
+            r"taints? \{?node\.(kubernetes\.io/(not-ready|unreachable|network-unavailable|\w+-pressure)"
+            r"|cloudprovider\.kubernetes\.io/uninitialized)|were not ready|under (memory|disk|pid) pressure"
+        ),
     ),
     (
         Cause.CORDON,
         r"were unschedulable|taints? \{?(node\.kubernetes\.io/unschedulable|\S*ByClusterAutoscaler)",
     ),
     (Cause.TAINT, r"\btaints?\b"),
-    (Cause.NODE_AFFINITY, r"node affinity|node selector|plugin\(s\) \[nodeaffinity\]|the requested (node name|hostname)"),
+    (
+        Cause.NODE_AFFINITY,
+        r"node affinity|node selector|plugin\(s\) \[nodeaffinity\]|the requested (node name|hostname)",
+    ),
     (Cause.NO_NODES, r"no nodes available"),
 )
 _COMPILED = tuple((cause, re.compile(pattern, re.IGNORECASE)) for cause, pattern in _PATTERNS)
