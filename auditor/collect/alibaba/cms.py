@@ -40,13 +40,16 @@ METRICS = (
 )
 """The metrics of a CLB that are read; those without a port in their dimensions are of the whole instance."""
 
+OF_SERVICES = ("InstanceMaxConnection", "InstanceNewConnection")
+"""Those that are read of the load balancers of Services: whether their connections are long ones."""
+
 _WINDOW = timedelta(hours=1)
 _PERIOD_SECONDS = 60
 """The only period of these metrics."""
-_BALANCERS_PER_CALL = 50
-"""How many load balancers one call may name: the ceiling of ``Dimensions``."""
 _PAGE = Tokened(1440, "Length")
-"""The pages of points: of all load balancers that are named together, so that an hour of 25 takes a second page."""
+"""The pages of points: of all load balancers that are named together."""
+_BALANCERS_PER_CALL = 23
+"""How many have an hour's points, of which there may be 61, in one page. ``Dimensions`` may name 50."""
 
 
 @provides(
@@ -63,18 +66,19 @@ def collect_load_balancer_metrics(
     clusters: Table[Cluster],
     cluster_resources: Table[ClusterResource],
 ) -> Table[Metric]:
-    """Fill ``load_balancer_metrics`` for the load balancers in scope and the API server's, with the last hour.
+    """Fill ``load_balancer_metrics`` with the last hour: all of the API server's, some of those of Services.
 
     A load balancer without points has a row that says so: nothing was measured, which is not that nothing was
     carried. The points of a call that failed on its way are of no use: the highest may be among those that miss.
     """
     api = api_balancers(clusters, load_balancers, cluster_resources, client.cluster_id)
     existing = {one.id for one in api if one.balancer}
-    ids = sorted(existing.union(clb_ids(load_balancers, services, client.cluster_id)))
+    with_services = existing.union(clb_ids(load_balancers, services, client.cluster_id))
+    wanted = {metric: sorted(with_services if metric in OF_SERVICES else existing) for metric in METRICS}
     now = datetime.now(UTC)
     parts = [
         _Part(metric, ids[start : start + _BALANCERS_PER_CALL], now)
-        for metric in METRICS
+        for metric, ids in wanted.items()
         for start in range(0, len(ids), _BALANCERS_PER_CALL)
     ]
     rows: list[Metric] = []
@@ -82,7 +86,7 @@ def collect_load_balancer_metrics(
     for part_rows, part_gaps in client.each(lambda part: part.read(client), parts):
         rows += part_rows
         gaps += part_gaps
-    asked = [metric_key(balancer_id, metric) for metric in METRICS for balancer_id in ids]
+    asked = [metric_key(balancer_id, metric) for metric, ids in wanted.items() for balancer_id in ids]
     return by_keys("load_balancer_metrics", asked, rows, gaps)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from auditor.collect.alibaba.cms import METRICS
+from auditor.collect.alibaba.cms import METRICS, OF_SERVICES
 from auditor.collect.alibaba.pacing import Backoff
 from auditor.facts.cloud.cms import Metric, metric_key
 from auditor.facts.cloud.slb import LoadBalancer
@@ -23,6 +23,7 @@ WEB = "lb-bp1qivht16qrbpfnz1a1c"
 IN_SCOPE = {API, WEB, "lb-bp1gtkt6e00p48o14l325", "lb-bp12p67oqr0hch6oyi1oh", "lb-bp1bhizbam3l7pwunzwwr"}
 ACTION = "cms:DescribeMetricList"
 DROPS = "InstanceDropConnection"
+NEW = "InstanceNewConnection"
 NO_RESOURCES: Table[Any] = Table.unavailable("cluster_resources", denied("cs:DescribeClusterResources", "cs"))
 NO_SERVICES: Table[Any] = Table.unavailable("services", denied("list services", "kubernetes"))
 NO_CLUSTER: Table[Any] = Table.unavailable("clusters", denied("cs:DescribeClusterDetail", "cs"))
@@ -54,17 +55,19 @@ def rewritten(change: Any) -> Any:
     return rewrite
 
 
-def test_each_metric_of_all_load_balancers_takes_one_call(cloud: FakeCloud) -> None:
+def test_each_metric_takes_one_call_and_those_of_services_are_few(cloud: FakeCloud) -> None:
     metrics = read(cloud)
     assert metrics.state is State.KNOWN
+    wanted = {name: IN_SCOPE if name in OF_SERVICES else {API} for name in METRICS}
     assert {(row.resource_id, row.name) for row in metrics.all()} == {
-        (one, name) for one in IN_SCOPE for name in METRICS
+        (one, name) for name, balancers in wanted.items() for one in balancers
     }
     asked = [call.params for call in cloud.calls if call.name == ACTION]
-    assert sorted(params["MetricName"] for params in asked) == sorted(METRICS)
-    assert {params["Dimensions"] for params in asked} == {
-        json.dumps([{"instanceId": one} for one in sorted(IN_SCOPE)], separators=(",", ":"))
+    assert {params["MetricName"]: params["Dimensions"] for params in asked} == {
+        name: json.dumps([{"instanceId": one} for one in sorted(balancers)], separators=(",", ":"))
+        for name, balancers in wanted.items()
     }
+    assert len(asked) == len(METRICS)
     assert cloud.refused == []
 
 
@@ -124,10 +127,10 @@ def test_older_points_than_an_hour_are_not_asked_for(cloud: FakeCloud) -> None:
     assert (row.points, row.highest) == (60, 0)
 
 
-def test_many_load_balancers_take_batches_of_fifty_and_pages_of_1440_points(cloud: FakeCloud) -> None:
+def test_many_load_balancers_are_asked_for_in_batches_whose_points_fit_one_page(cloud: FakeCloud) -> None:
     rows = [LoadBalancer(f"lb-{n:03d}", tags={"ack.aliyun.com": CLUSTER_ID}) for n in range(60)]
     for row in rows:
-        cloud.state.cms.set_metric(row.id, DROPS, [int(row.id[3:])] * 60)
+        cloud.state.cms.set_metric(row.id, NEW, [int(row.id[3:])] * 60)
     with client_of(cloud) as client:
         metrics = fill_one(
             client,
@@ -137,13 +140,13 @@ def test_many_load_balancers_take_batches_of_fifty_and_pages_of_1440_points(clou
             cluster_resources=NO_RESOURCES,
         )
     assert metrics.state is State.KNOWN
-    assert len(metrics) == 60 * len(METRICS)
+    assert len(metrics) == 60 * len(OF_SERVICES)
     for n in range(60):
-        measured = metrics.get(metric_key(f"lb-{n:03d}", DROPS))
+        measured = metrics.get(metric_key(f"lb-{n:03d}", NEW))
         assert measured is not None
         assert (measured.points, measured.highest) == (60, n)
-    of_drops = [call for call in cloud.calls if call.name == ACTION and call.params["MetricName"] == DROPS]
-    assert len(of_drops) == 4, "3000 points on three pages, 600 on one"
+    of_new = [call for call in cloud.calls if call.name == ACTION and call.params["MetricName"] == NEW]
+    assert len(of_new) == 3, "23, 23 and 14 of them, 60 points each"
 
 
 def test_small_pages_change_nothing() -> None:
@@ -187,7 +190,7 @@ def test_a_failure_that_comes_as_a_success_is_one(
     with client_of(cloud, backoff=IMPATIENT) as client:
         metrics = fill_one(client, "load_balancer_metrics", cluster_resources=NO_RESOURCES)
     assert metrics.state is State.PARTIAL
-    assert len(metrics) == len(IN_SCOPE) * (len(METRICS) - 1)
+    assert len(metrics) == len(IN_SCOPE) * len(OF_SERVICES) + len(METRICS) - len(OF_SERVICES) - 1
     with pytest.raises(NotKnown) as caught:
         metrics.get(metric_key(API, DROPS))
     assert [reason.kind for reason in caught.value.reasons] == [kind]
@@ -211,12 +214,12 @@ def test_the_recorded_refusal_is_told_in_its_words(cloud: FakeCloud) -> None:
 
 @pytest.mark.parametrize("value", [None, 5, "not json", '{"a": 1}', [1], '["x"]', "{"])
 def test_points_of_another_shape_are_not_known(cloud: FakeCloud, value: Any) -> None:
-    cloud.mutate(ACTION, lambda answer: answer.update(Datapoints=value), when=is_about(DROPS))
+    cloud.mutate(ACTION, lambda answer: answer.update(Datapoints=value), when=is_about(NEW))
     metrics = read(cloud)
     assert metrics.state is State.PARTIAL
     for balancer_id in IN_SCOPE:
         with pytest.raises(NotKnown, match="Datapoints"):
-            metrics.get(metric_key(balancer_id, DROPS))
+            metrics.get(metric_key(balancer_id, NEW))
     assert metrics.get(metric_key(API, "InstanceQps")) is not None
 
 
@@ -234,29 +237,29 @@ def test_a_spoilt_point_hides_its_load_balancer_only(cloud: FakeCloud, name: str
     def spoil(points: Any) -> None:
         next(point for point in points if point["instanceId"] == API)[name] = value
 
-    cloud.mutate(ACTION, rewritten(spoil), when=is_about(DROPS))
+    cloud.mutate(ACTION, rewritten(spoil), when=is_about(NEW))
     metrics = read(cloud)
-    assert metrics.get(metric_key(WEB, DROPS)) is not None
+    assert metrics.get(metric_key(WEB, NEW)) is not None
     with pytest.raises(NotKnown, match=name):
-        metrics.get(metric_key(API, DROPS))
+        metrics.get(metric_key(API, NEW))
 
 
 def test_a_point_of_nobody_may_be_anybodys(cloud: FakeCloud) -> None:
-    cloud.mutate(ACTION, rewritten(lambda points: points[0].pop("instanceId") and None), when=is_about(DROPS))
+    cloud.mutate(ACTION, rewritten(lambda points: points[0].pop("instanceId") and None), when=is_about(NEW))
     metrics = read(cloud)
     for balancer_id in IN_SCOPE:
         with pytest.raises(NotKnown, match="instanceId"):
-            metrics.get(metric_key(balancer_id, DROPS))
+            metrics.get(metric_key(balancer_id, NEW))
 
 
 def test_a_second_page_that_fails_leaves_nothing_of_the_metric(cloud: FakeCloud) -> None:
     cloud.gateway.page_limit = 200
-    cloud.deny(ACTION, when=lambda params: params["MetricName"] == DROPS and "NextToken" in params)
+    cloud.deny(ACTION, when=lambda params: params["MetricName"] == NEW and "NextToken" in params)
     metrics = read(cloud)
     assert metrics.state is State.PARTIAL
-    assert not [row for row in metrics.known_rows() if row.name == DROPS]
+    assert not [row for row in metrics.known_rows() if row.name == NEW]
     with pytest.raises(NotKnown):
-        metrics.get(metric_key(API, DROPS))
+        metrics.get(metric_key(API, NEW))
 
 
 def test_pages_that_turn_in_a_circle_are_no_list(cloud: FakeCloud) -> None:
@@ -278,7 +281,7 @@ def test_those_of_services_are_read_though_the_api_servers_is_not_known(cloud: F
     metrics = read(cloud, clusters=NO_CLUSTER)
     assert {row.resource_id for row in metrics.all()} == IN_SCOPE - {API}
     with pytest.raises(NotKnown):
-        metrics.get(metric_key(API, DROPS))
+        metrics.get(metric_key(API, NEW))
 
 
 def test_where_no_load_balancer_is_of_interest_nothing_is_asked(cloud: FakeCloud) -> None:
