@@ -12,6 +12,9 @@ SECRETS_TABLE = "secret_names"
 """The table that is filled only with ``secret_metadata = true``."""
 RBAC_API = "rbac.authorization.k8s.io"
 
+ALWAYS = "cs:DescribeClusterDetail"
+"""Asked before each audit: a cluster id that the account does not know is a wrong configuration, to be told early."""
+
 Rule = dict[str, Any]
 
 
@@ -43,11 +46,13 @@ def ram_policy(
 ) -> dict[str, Any]:
     """Return the least RAM policy document for these tables, without those of probes that are switched off.
 
+    It is never empty: that the cluster exists is asked before each audit.
+
     ``kubeconfig_from_ack``: whether ACK is to hand out the kubeconfig, with the caller's own rights in the cluster.
     """
     wanted = switched_on(tables, probes, secret_metadata=False)
     handed_out = {HAND_OUT_KUBECONFIG} if kubeconfig_from_ack else set()
-    return policy_document([ram_statement(_declared(wanted, Layer.CLOUD) | handed_out)])
+    return policy_document([ram_statement(_declared(wanted, Layer.CLOUD) | handed_out | {ALWAYS})])
 
 
 def policy_document(statements: list[Rule]) -> dict[str, Any]:

@@ -64,7 +64,7 @@ def test_the_printed_permissions_are_those_that_are_used(place: Place) -> None:
     policy = json.loads(place.run("permissions", "ram").out)
     role = yaml.safe_load(place.run("permissions", "rbac").out)
     assert place.run("run", "--now", "--format", "json").code == 0
-    used = set(place.cloud.actions()) - {"sts:GetCallerIdentity"}
+    used = place.cloud.permissions() - {"sts:GetCallerIdentity"}
     granted = set(policy["Statement"][0]["Action"])
     assert used <= granted
     rights = {

@@ -45,7 +45,7 @@ def side(said: dict[str, Any], layer: str) -> dict[str, Any]:
 
 def used(place: Place) -> set[str]:
     asked_first = {"sts:GetCallerIdentity"}
-    return (set(place.cloud.actions()) - asked_first) | place.kubernetes.permissions_used
+    return (place.cloud.permissions() - asked_first) | place.kubernetes.permissions_used
 
 
 def test_a_healthy_cluster_is_whole(place: Place) -> None:

@@ -1,7 +1,7 @@
 """Decoding the answer to a list: straight from bytes into rows, with a gap for each item that can't be read."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Generic, TypeVar
 
@@ -9,6 +9,7 @@ import msgspec
 
 from auditor.collect.kubernetes.failures import reason
 from auditor.collect.kubernetes.flags import steering_flags, steering_words
+from auditor.collect.kubernetes.kept import TRIM_ROW, trim_annotations, trim_pod_volumes
 from auditor.collect.kubernetes.tokens import leave_out_tokens
 from auditor.facts.cycles import search_held_off
 from auditor.facts.kubernetes.batch import CronJob
@@ -17,13 +18,6 @@ from auditor.facts.kubernetes.pods import Pod
 from auditor.facts.kubernetes.workloads import PodTemplate
 from auditor.facts.table import Gap, ReasonKind
 from auditor.facts.text import Text, t
-
-ANNOTATION_CHARACTERS = 4096
-"""A longer annotation is none that steers a component."""
-ADDRESS_LISTS = "-source-range"
-"""How annotations of Ingresses end that list who may come in; such a list may be long, and half of it is none."""
-LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-"""A copy of the whole object, which may hold what somebody once took out of it."""
 
 R = TypeVar("R", bound=KubernetesObject)
 
@@ -39,18 +33,14 @@ class Malformed(Exception):  # noqa: N818 - named for what it says of the answer
 
 @dataclass(frozen=True)
 class Expected:
-    """What is asked for, and what kind of answer it has to have.
-
-    ``needs_kind``: whether an answer that doesn't say its kind is refused too.
-    """
+    """What is asked for, and what kind of answer it has to have: an API server always says the kind."""
 
     path: str
     kind: str
-    needs_kind: bool = field(default=False, kw_only=True)
 
     def check(self, kind: str) -> None:
-        """Raise Malformed for an answer of another kind."""
-        if kind != self.kind and (kind or self.needs_kind):
+        """Raise Malformed for an answer of another kind, or of none."""
+        if kind != self.kind:
             message = t(
                 "GET {path}: the answer is of kind {kind}, {expected} expected",
                 path=self.path,
@@ -184,24 +174,15 @@ def _trim(rows: Sequence[Any], row_type: type[KubernetesObject]) -> None:
     """Take out of rows what is ballast or may be a secret, before anything else sees them."""
     if issubclass(row_type, AnnotatedObject):
         for row in rows:
-            _trim_annotations(row)
+            trim_annotations(row.metadata.annotations or {})
+    if trim_row := TRIM_ROW.get(row_type):
+        for row in rows:
+            trim_row(row)
     if row_type is Pod:
         leave_out_tokens(rows)
     if template_of := _template_of(row_type):
         for row in rows:
             _trim_template(template_of(row))
-
-
-def _trim_annotations(row: Any) -> None:
-    annotations: dict[str, str] = row.metadata.annotations or {}
-    for name in [name for name, value in annotations.items() if _is_ballast(name, value)]:
-        del annotations[name]
-
-
-def _is_ballast(name: str, value: str) -> bool:
-    if name == LAST_APPLIED:
-        return True
-    return len(value) > ANNOTATION_CHARACTERS and not name.endswith(ADDRESS_LISTS)
 
 
 @cache
@@ -214,6 +195,7 @@ def _template_of(row_type: type[KubernetesObject]) -> Callable[[Any], PodTemplat
 
 
 def _trim_template(template: PodTemplate) -> None:
+    trim_pod_volumes(template.spec)
     for container in template.spec.containers:
         if container.args is not None:
             container.args[:] = steering_flags(container.args)

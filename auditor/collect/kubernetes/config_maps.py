@@ -12,6 +12,7 @@ from auditor.collect.kubernetes.answers import Expected, Malformed, decode_objec
 from auditor.collect.kubernetes.client import KubernetesClient
 from auditor.collect.kubernetes.connect import CONNECTIONS
 from auditor.collect.kubernetes.failures import SOURCE, CallFailed, reason
+from auditor.collect.kubernetes.kept import without_secrets
 from auditor.collect.provider import provides
 from auditor.facts.kubernetes.coordination import ConfigMap
 from auditor.facts.kubernetes.workloads import DaemonSet, Deployment, TemplateContainer
@@ -92,7 +93,7 @@ def _named_by_controllers(*tables: Table[Any]) -> Iterator[str]:
 def _get(client: KubernetesClient, key: str) -> ConfigMap | Gap | None:
     """Return the ConfigMap, None if there is none, or a gap if that is not known."""
     namespace, _, name = key.partition("/")
-    expected = Expected(f"/api/v1/namespaces/{namespace}/configmaps/{name}", "ConfigMap", needs_kind=True)
+    expected = Expected(f"/api/v1/namespaces/{namespace}/configmaps/{name}", "ConfigMap")
     only_this = frozenset({key})
     try:
         row = decode_object(client.get(expected.path, permission=PERMISSION), expected, ConfigMap)
@@ -122,6 +123,8 @@ def _withheld(row: ConfigMap) -> Reason | None:
             broken = t("{name} of ConfigMap {key} is no JSON that can be read", name=TERWAY_SETTINGS, key=row.key)
             return reason(ReasonKind.MALFORMED, broken)
         force_setattr(row, "data", {**data, TERWAY_SETTINGS: settings})
+    for name in [name for name in data if name.endswith("-snippet")]:
+        data[name] = without_secrets(data[name])
     return None
 
 

@@ -101,7 +101,7 @@ def _meaning(
         return (
             ReasonKind.FORBIDDEN,
             t("{call}: the API server does not accept the credentials (401)", call=call),
-            (permission,) if permission else (),
+            (),  # no right that somebody could grant would cure it
             False,
         )
     if code == HTTPStatus.FORBIDDEN:

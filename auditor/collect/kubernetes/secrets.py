@@ -93,7 +93,6 @@ def _gap(row: bytes, path: str, error: Exception) -> Gap:
 METADATA = Listing(
     "/api/v1/secrets",
     "Table",
-    needs_kind=True,
     accept="application/json;as=Table;g=meta.k8s.io;v=v1",
     query={"includeObject": "Metadata"},
     decode=decode_table,

@@ -49,8 +49,12 @@ OBSERVED = {
     "api_stages",
     "config_maps",
     "container_logs",
+    "ingress_reloads",
     "kubeconfigs",
     "kubelet_log_reads",
+    "node_forwarding",
+    "pod_sockets",
+    "tcp_probes",
 }
 """The tables that are no list."""
 LISTED = sorted(set(KUBERNETES_TABLES) - OBSERVED - {"secret_names"})
