@@ -5,16 +5,21 @@ Usage: ``python -m tools.demo``. What it writes depends on the fakes and the col
 
 import sys
 import tempfile
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from auditor import __version__
 from auditor.agent.audit import Watcher, collect_live
 from auditor.config.load import parse
+from auditor.facts.cloud.cms import Metric
+from auditor.facts.kubernetes.observations import ApiStage
 from auditor.facts.landscape import ClusterIdentity, Landscape, SourceLog
 from auditor.facts.saved import encode
+from auditor.facts.table import Table
 from auditor.judge.registry import load_checks
 from tests.fakes.cloud import ACCESS_KEY_ID, ACCESS_KEY_SECRET, FakeCloud
 from tests.fakes.demo import plant
@@ -22,6 +27,8 @@ from tests.fakes.kubernetes import FakeKubernetes
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "auditor" / "demo" / "shop-demo.landscape"
+API_SERVER = "192.168.0.167:6443"
+"""The recorded cluster's own address of its API server, in place of the fake's port."""
 OBSERVED_AT = datetime(2026, 11, 22, 22, 40, tzinfo=UTC)
 """When the recorded cluster was looked at: the age of its objects is reckoned from then."""
 
@@ -56,10 +63,37 @@ def build() -> bytes:
 
 
 def _timeless(landscape: Landscape) -> Landscape:
-    """Return the landscape without what differs from one collection to the next: moment and durations."""
+    """Return the landscape without what differs from one collection to the next: moments, durations and ports."""
     identity = ClusterIdentity(landscape.cluster.name, landscape.cluster.cluster_id, landscape.cluster.region)
     collection: tuple[SourceLog, ...] = tuple(msgspec.structs.replace(log, seconds=0.0) for log in landscape.collection)
-    return Landscape(identity, OBSERVED_AT, landscape.tables, collection)
+    tables = dict(landscape.tables)
+    for name, settle in SETTLED.items():
+        table = tables[name]
+        rows = [settled for row in table.all() if (settled := settle(row))]
+        tables[name] = Table(name, rows, asked={row.key for row in rows} if table.asked is not None else None)
+    return Landscape(identity, OBSERVED_AT, tables, collection)
+
+
+def _settled_metric(row: Metric) -> Metric:
+    if row.last_at is None:
+        return row
+    late = OBSERVED_AT - row.last_at
+    times = {name: getattr(row, name) + late for name in ("first_at", "last_at", "highest_at")}
+    return msgspec.structs.replace(row, **times)
+
+
+def _settled_stage(row: ApiStage) -> ApiStage | None:
+    # The recorded cluster's other addresses are not there to be called.
+    return msgspec.structs.replace(row, server=API_SERVER, seconds=0.002) if row.is_own else None
+
+
+SETTLED: dict[str, Callable[[Any], Any]] = {
+    "api_health": lambda row: msgspec.structs.replace(row, seconds=0.002),
+    "api_stages": _settled_stage,
+    "kubeconfigs": lambda row: msgspec.structs.replace(row, server=f"https://{API_SERVER}"),
+    "load_balancer_metrics": _settled_metric,
+}
+"""The tables with rows that tell when, how long, or on which port of this machine."""
 
 
 if __name__ == "__main__":

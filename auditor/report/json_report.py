@@ -32,9 +32,13 @@ _LEFT_BY_JSON = re.compile("[\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u206
 
 def render(report: Report) -> bytes:
     """Return the report as JSON in UTF-8."""
-    text = json.dumps(document(report.outcome, report.translate), ensure_ascii=False, allow_nan=False, indent=2)
-    escaped = _LEFT_BY_JSON.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
-    return (escaped + "\n").encode()
+    return (written(document(report.outcome, report.translate)) + "\n").encode()
+
+
+def written(data: _Json) -> str:
+    """Return plain data as JSON, in which nothing stands that a terminal or an editor would act upon."""
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False, indent=2)
+    return _LEFT_BY_JSON.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
 
 
 def document(outcome: Outcome, translate: _Translate) -> _Json:
