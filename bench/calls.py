@@ -4,6 +4,7 @@ import math
 import tempfile
 from pathlib import Path
 
+from auditor.collect.alibaba.cms import METRICS, OF_SERVICES
 from bench.process import Servers, task
 from bench.run import run_auditor
 from bench.show import Row, ratio, show
@@ -11,6 +12,8 @@ from bench.show import Row, ratio, show
 SIZE = (300, 3_000, 88, 400)
 """88 Services with a load balancer are on about 60 load balancers, as some share one."""
 ANSWER_SECONDS = 0.05
+POINTS = 1440
+"""A page of CloudMonitor holds so many points; an hour of one load balancer has up to 61."""
 IDENTITY = "sts:GetCallerIdentity"
 """Asked before anything else, to tell wrong credentials from missing permissions."""
 
@@ -56,9 +59,14 @@ def _least(items: dict[str, int]) -> dict[str, int]:
     nodes, balancers = items["instances"], items["load balancers"]
     return {
         IDENTITY: 1,
+        "cms:QueryMetricList": len(METRICS) + len(OF_SERVICES) * (math.ceil(balancers * 61 / POINTS) - 1),
         "cs:DescribeClusterDetail": 1,
         "cs:DescribeClusterNodePools": 1,
+        "cs:DescribeClusterResources": 1,
+        "cs:DescribeUserQuota": 1,
         "cs:ListClusterAddonInstances": 1,
+        "ecs:DescribeAvailableResource": items["stocks"],
+        "ecs:DescribeInstanceTypes": 1,
         "ecs:DescribeInstances": math.ceil(nodes / 100),
         "ecs:DescribeInstanceRamRole": math.ceil(nodes / 50),
         "ecs:DescribeDisks": math.ceil(items["disks"] / 100),
@@ -67,13 +75,23 @@ def _least(items: dict[str, int]) -> dict[str, int]:
         "ecs:DescribeSecurityGroupAttribute": items["security groups"],
         "ecs:DescribePrefixListAttributes": items["prefix lists"],
         "ess:DescribeScalingGroups": 1,
+        "ess:DescribeScalingConfigurations": 1,
+        "ess:DescribeScalingActivities": items["scaling groups"],
+        "ess:DescribeScalingGroupDiagnoseDetails": items["scaling groups"],
+        "ess:DescribeElasticStrength": 1,
+        "vpc:DescribeEipAddresses": 1,
+        "vpc:DescribeRouteEntryList": math.ceil(items["routes"] / 100),
+        "vpc:DescribeRouteTableList": 1,
         "vpc:DescribeVSwitches": 1,
+        "vpc:DescribeVpcs": 1,
         "nas:DescribeFileSystems": 1,
         "nas:DescribeAccessRules": 1,
         "ram:GetRole": items["roles"],
         "ram:ListPoliciesForRole": items["roles"],
         "ram:GetPolicy": items["roles"],
         "quotas:ListProductQuotas": 1,
+        "slb:DescribeAccessControlListAttribute": items["access lists"],
+        "slb:DescribeHealthStatus": 1,  # of the API server's
         "slb:DescribeLoadBalancers": math.ceil(balancers / 100),
         "slb:DescribeLoadBalancerListeners": math.ceil(items["listeners"] / 100),
         "slb:DescribeVServerGroups": balancers,

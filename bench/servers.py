@@ -144,12 +144,13 @@ def main(argument: str) -> None:
             calls = cloud.calls
         _say(started)
         for _ in sys.stdin:
-            counts = Counter(call.name for call in calls)
+            counts = Counter(call.permission for call in calls)
             calls.clear()
             _say(counts)
 
 
 def _counted(state: CloudState) -> dict[str, int]:
+    scaling = [pool for pool in state.cs.node_pools[state.cs.cluster_id].values() if pool["auto_scaling"]["enable"]]
     return {
         "instances": len(state.ecs.instances),
         "disks": len(state.ecs.disks),
@@ -160,6 +161,10 @@ def _counted(state: CloudState) -> dict[str, int]:
         "load balancers": len(state.slb.load_balancers),
         "listeners": len(state.slb.listeners),
         "server groups": len(state.slb.vserver_groups),
+        "access lists": len({one for listener in state.slb.listeners.values() for one in listener.get("AclIds", [])}),
+        "routes": sum(len(table) for table in state.vpc.route_entries.values()),
+        "scaling groups": len(scaling),
+        "stocks": len({one for pool in scaling for one in pool["scaling_group"]["instance_types"]}),
     }
 
 

@@ -23,6 +23,7 @@ from auditor.judge.outcome import CheckResult, Outcome, ReportedFinding, Status
 from auditor.judge.registry import load_checks
 from tests.clusters import CLUSTERS, REGION, FakeCluster
 from tests.fakes.cloud import ACCESS_KEY_ID, ACCESS_KEY_SECRET
+from tests.fakes.network import no_network
 
 RAM_USERS = ("204821839384857610", "207719364451120883")
 """The recorded RAM users."""
@@ -83,6 +84,7 @@ def opened(cluster: FakeCluster, haste: Haste | None = None, *, opt_in: bool = T
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         stack.enter_context(cluster.cloud.in_process())
         stack.enter_context(cluster.kubernetes)
+        stack.enter_context(no_network())
         cloud = CloudClient(
             REGION,
             cluster.cloud.state.cs.cluster_id,
@@ -113,7 +115,7 @@ def identity_of(cluster: FakeCluster) -> ClusterIdentity:
         "shop",
         cluster.cloud.state.cs.cluster_id,
         REGION,
-        client_cidrs=["203.0.113.0/24"],
+        client_cidrs=["198.51.100.0/24"],
         identities=[
             WantedIdentity([deploy], user="system:serviceaccount:ci:deployer"),
             *(WantedIdentity([], user=f"{uid}-1795380901") for uid in RAM_USERS),

@@ -25,6 +25,8 @@ PASSWORD = "canary-password-of-the-shop"
 """It stands in a workload, in the open; nothing that the auditor writes may hold it."""
 HELD_DISK = "d-bp1meuryy17fee8kib4h"
 """The disk of a volume that a machine outside of the cluster holds."""
+DEPLOYER = "system:serviceaccount:ci:deployer"
+"""Who the operator says must be able to deploy to the shop."""
 EDGE_LIKE = "catalog-grpc"
 """The Service whose slices and node ports the Service on the NLB takes over."""
 
@@ -38,8 +40,11 @@ class FakeCluster:
 
 
 def healthy() -> FakeCluster:
-    """Return the recorded cluster."""
-    return FakeCluster(FakeCloud.recorded(), FakeKubernetes.recorded())
+    """Return the recorded cluster, in which the one who must be able to deploy may do so."""
+    cluster = FakeCluster(FakeCloud.recorded(), FakeKubernetes.recorded())
+    for verb in ("create", "patch"):
+        cluster.kubernetes.grant(DEPLOYER, verb, "deployments", "apps", "shop")
+    return cluster
 
 
 def demo() -> FakeCluster:

@@ -15,6 +15,7 @@ from tests.audits import collected
 from tests.clusters import everything
 from tests.failing import FAILURES, Failure
 from tests.fakes.cloud.gateway import Reply, Request
+from tests.fakes.cloud.raw import sending, with_length
 from tests.fakes.kubernetes.faults import Fault
 from tests.leaks import (
     CLIENT_KEY,
@@ -199,6 +200,27 @@ def sts_repeats(code: str) -> Answer:
         return Reply(400, JSON, error(code, f"{echo_of(request)} is refused").encode())
 
     return answer
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"data": {"access_key": "LTAIcanary-key", "secret_key": "canary-secret", "security_token": "canary-token"}},
+        {"Code": "Success", "access_key_id": "LTAIcanary-key", "access_key_secret": "canary-secret"},
+        {"error": "no", "SecretAccessKey": "canary-secret", "Token": "canary-token"},
+    ],
+    ids=["vault", "snake-case", "other-names"],
+)
+@pytest.mark.parametrize("status", [b"200 OK", b"500 Internal Server Error"])
+def test_a_credentials_uri(watch: Watch, logged: Logged, answer: Mapping[str, object], status: bytes) -> None:
+    body = with_length(json.dumps(answer).encode(), status=status)
+    watch.secrets.values |= {name: f"canary-{name}" for name in ("key", "secret", "token")}
+    with sending(body, at_once=len(body)) as base_url:
+        as_role(watch, f'kind = "uri", uri = "{base_url}/canary-secret?role=canary-token"')
+        assert_no_leak(watch, logged, *RUN)
+        assert_no_leak(watch, logged, "doctor")
+        assert_no_leak(watch, logged, "collect", "--output", "shop.landscape")
+    assert watch.written()
 
 
 @pytest.mark.parametrize("code", ["", "NoPermission", "SignatureDoesNotMatch", "InvalidParameter"])

@@ -36,17 +36,18 @@ class Watcher:
     on_unreadable: Callable[[Layer, Reason], None] = field(default=lambda _layer, _reason: None)
 
 
-def collect_live(cluster: Cluster, checks: Sequence[LoadedCheck], watcher: Watcher) -> Landscape:
-    """Collect what the checks need from a cluster.
+def collect_live(
+    cluster: Cluster, checks: Sequence[LoadedCheck], watcher: Watcher, identity: ClusterIdentity | None = None
+) -> Landscape:
+    """Collect what the checks need from a cluster. ``identity`` stands in for what its configuration says of it.
 
     Raises:
         NothingReadable: neither side answers.
         ConfigError: the local configuration of a side is wrong.
     """
-    identity = identity_of(cluster)
     with open_sides(cluster) as sides:
         _ensure_readable(cluster.name, sides, watcher)
-        return collect(needed_tables(checks), sides, identity, watcher.on_collect)
+        return collect(needed_tables(checks), sides, identity or identity_of(cluster), watcher.on_collect)
 
 
 def audit(

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from auditor import __version__
-from auditor.cli import checks, collect, config, doctor, permissions, run
+from auditor.cli import checks, collect, config, diagnose, doctor, permissions, run
 from auditor.cli.exits import Exit, Failure, complain, fail, mute, standard_output
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("collect")(collect.collect)
 app.add_typer(checks.app, name="checks")
+app.command("diagnose")(diagnose.diagnose)
 app.command("permissions")(permissions.permissions)
 app.command("doctor")(doctor.doctor)
 app.add_typer(config.app, name="config")

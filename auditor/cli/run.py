@@ -88,7 +88,7 @@ def run(
         checks = load.checks(settings.checks.folders, check or [])
         spoken = language.value if language else settings.report.language
         if landscape or demo:
-            saved = _saved(landscape, cluster or [])
+            saved = saved_landscape(landscape, cluster or [])
             load.ensure_writable(directory, "reports", "--output, or [report] directory")
             outcomes, expected = [_audit_saved(saved, checks, settings)], 1
         else:
@@ -96,10 +96,11 @@ def run(
             load.ensure_writable(directory, "reports", "--output, or [report] directory")
             outcomes, expected = _audit_clusters(chosen, checks, settings), len(chosen)
         _write(outcomes, directory, formats, spoken, quiet=quiet)
-    return _exit_code(outcomes, fail_on, expected)
+    return exit_code(outcomes, fail_on, expected)
 
 
-def _saved(path: Path | None, names: list[str]) -> "Landscape":
+def saved_landscape(path: Path | None, names: list[str]) -> "Landscape":
+    """Load a landscape file, or the demo. Raises Failure if it is not of the cluster that is named."""
     from auditor.cli import load
 
     saved = load.landscape(path) if path else load.demo()
@@ -167,7 +168,8 @@ def _write(outcomes: "list[Outcome]", directory: Path, formats: list[str], langu
         raise Failure("\n".join(problems))
 
 
-def _exit_code(outcomes: "list[Outcome]", fail_on: FailOn, expected: int) -> int:
+def exit_code(outcomes: "list[Outcome]", fail_on: FailOn, expected: int) -> int:
+    """Return the exit code of these runs, of which so many were expected."""
     from auditor.judge.verdicts import Severity
 
     if not outcomes:

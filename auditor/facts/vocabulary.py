@@ -40,51 +40,51 @@ leases least leave left less level lib lifecycle limit limited limits line link 
 listing live liveness livez load loadbalancer loadbalancers local localhost lock locked locks log logs logtail long
 lookup loongcollector loop loopback low lower lsn lvm machine maintenance malformed managed managedk8sslbinternet
 managedk8sslbintranet manager manually many master masters match matched matches matching max maximum may medium memory
-message messages metadata method metric metrics mib might migrate min minimum minutes misconfigured mismatch missing
-mnt mode modified modules more most mount mounted mounting mounts move multi multiple must mutating my n nacl name
-named names namespace namespaces nas nasplugin nat need needed needs negotiation net network networking networks never
-new next nfs ng nginx nic nlb no node nodegroup nodeid nodelocal nodename nodepool nodepools nodeport nodes nolock none
-noresvport normal not notfound nothing nottriggerscaleup now np npd ntp null number nvidia nvme object objects occurred
-of off offline ok old on once one only oom open opened openkruise operation operations operator operators opt optional
-or ordinal os oss ossplugin other others out outbound outdated over overlaps overlay own owner owners parameter
-parameters parent parse part partial passed patch path pdb pending per period permanent permission permissions
-permitted persistence persistent persistentvolume persistentvolumeclaim persistentvolumeclaims persistentvolumes phase
-pid ping pl place placed please plugin plugins pod podcidr poddisruptionbudget poddisruptionbudgets podgroup
-podnetworking podnetworkings pods policies policy pool pools port portable ports post posting postpaid pre predicate
-preemption prefer preferred prefix prepaid present pressure previous primary priority private privileged prl probe
-problem proc process processes processing profile progress progressing prometheus property protected protection proto
-protocol provided provider provision provisioned provisioner provisioning provisionnode proxy ps public pull pulled
-pulling put pv pvc pvname qos quantity quorum quota quotas ram range ranges rate raw rbac rdma reach reached read
-readiness reading ready readyz real reason reasons rebalance receive received reclaim reconcile reconciled reconciling
-recovered recreate redirect reduced ref refer reference refresh refused region regional register registered
-registration registry reject rejected related released remote remove removed removing renew replace replica replicas
-replicaset replicasets replication request requested requests require required requirement requirements rescaled
-reservation reserve reserved reset resizer resolv resolve resolved resolver resolving resource resources respond
-responded response restart restarted restarting restarts restore result results resume retain retrans retries retry
-retrying return returned reuse reused review revision right rights ro role rolebinding rolebindings roles roll rolling
-rollout root round route routes routing rpc rr rrsa rs rsp rte rule rules run runc running runs runtime rw sandbox save
-sbin scale scaled scaler scales scaleup scaling sch schedulable schedule scheduled scheduler scheduling scrape scraping
-second secondary seconds secret secrets section security see select selected selection selector selectors self send
-sending server servers service serviceaccount serviceaccounts services session set sets setup several sg sgp sgr sha256
-shared should shut shutdown sidecar signal signed since size skip skipped slave slb slice slices slow sls small
-snapshot snapshots so socket sold some soon source sources space spec specification specified specs split spot spread
-squash stacks standard start started starting starts startup stat state stateful statefulset statefulsets static stats
-status step sticky still stop stopped stopping storage storageclass strategy strength string sts subject subjects
-subnet subpath subset succeed succeeded succeeding success successful successfully such sufficient suspend suspended
-svc swap switch sync synced syncing sys sysctl system t table tag tags taint tainted taints take taken target targeted
-targets task tasks tcp tcp4 tcp6 tcpdump telemetry template templates temporary terminate terminated terminating
-termination terway than that the their them then there these they this threshold throttle throttled throttles
-throttling time timed timeo timeout timeouts times timestamp tls tmp to token tokens tolerate tolerated toleration
-tolerations too toomanyrequests topology total trace tracing tracker traffic transient transit transition transport
-trigger triggered triggeredscaleup true truncated try trying ttl tuple two type types udp uid unable unallocated
-unauthenticated unauthorized unavailable unbound under underlay unexpected unhealthy unique unit unix unknown unmount
-unmounted unreachable unready unresolved unschedulable unset until untolerated unused up update updated updates
-updating upgrade upper upstream uri url usage use used user users uses using usr utilization v validate validating
-validation validity value values var verify vers version versions via victims view violates virtual virtualswitch vk
-vnode volume volumeattachment volumeattachments volumes vpc vsw vswitch vswitches vtb wait waited waiting warning was
-watch watcher watches way webhook weight weights were what when where whether which while white whitelist wildcard will
-with within without wlc work worker workers workload workloads worst would write writing wrong wrr x509 xfs yaml yes
-yet you your zero zone zones
+message messages meta metadata method metric metrics mib might migrate min minimum minutes misconfigured mismatch
+missing mnt mode modified modules more most mount mounted mounting mounts move multi multiple must mutating my n nacl
+name named names namespace namespaces nas nasplugin nat need needed needs negotiation net network networking networks
+never new next nfs ng nginx nic nlb no node nodegroup nodeid nodelocal nodename nodepool nodepools nodeport nodes
+nolock none noresvport normal not notfound nothing nottriggerscaleup now np npd ntp null number nvidia nvme object
+objects occurred of off offline ok old on once one only oom open opened openkruise operation operations operator
+operators opt optional or ordinal os oss ossplugin other others out outbound outdated over overlaps overlay own owner
+owners parameter parameters parent parse part partial passed patch path pdb pending per period permanent permission
+permissions permitted persistence persistent persistentvolume persistentvolumeclaim persistentvolumeclaims
+persistentvolumes phase pid ping pl place placed please plugin plugins pod podcidr poddisruptionbudget
+poddisruptionbudgets podgroup podnetworking podnetworkings pods policies policy pool pools port portable ports post
+posting postpaid pre predicate preemption prefer preferred prefix prepaid present pressure previous primary priority
+private privileged prl probe problem proc process processes processing profile progress progressing prometheus property
+protected protection proto protocol provided provider provision provisioned provisioner provisioning provisionnode
+proxy ps public pull pulled pulling put pv pvc pvname qos quantity quorum quota quotas ram range ranges rate raw rbac
+rdma reach reached read readiness reading ready readyz real reason reasons rebalance receive received reclaim reconcile
+reconciled reconciling recovered recreate redirect reduced ref refer reference refresh refused region regional register
+registered registration registry reject rejected related released remote remove removed removing renew replace replica
+replicas replicaset replicasets replication request requested requests require required requirement requirements
+rescaled reservation reserve reserved reset resizer resolv resolve resolved resolver resolving resource resources
+respond responded response restart restarted restarting restarts restore result results resume retain retrans retries
+retry retrying return returned reuse reused review revision right rights ro role rolebinding rolebindings roles roll
+rolling rollout root round route routes routing rpc rr rrsa rs rsp rte rule rules run runc running runs runtime rw
+sandbox save sbin scale scaled scaler scales scaleup scaling sch schedulable schedule scheduled scheduler scheduling
+scrape scraping second secondary seconds secret secrets section security see select selected selection selector
+selectors self send sending server servers service serviceaccount serviceaccounts services session set sets setup
+several sg sgp sgr sha256 shared should shut shutdown sidecar signal signed since size skip skipped slave slb slice
+slices slow sls small snapshot snapshots so socket sold some soon source sources space spec specification specified
+specs split spot spread squash stacks standard start started starting starts startup stat state stateful statefulset
+statefulsets static stats status step sticky still stop stopped stopping storage storageclass strategy strength string
+sts subject subjects subnet subpath subset succeed succeeded succeeding success successful successfully such sufficient
+suspend suspended svc swap switch sync synced syncing sys sysctl system t table tag tags taint tainted taints take
+taken target targeted targets task tasks tcp tcp4 tcp6 tcpdump telemetry template templates temporary terminate
+terminated terminating termination terway than that the their them then there these they this threshold throttle
+throttled throttles throttling time timed timeo timeout timeouts times timestamp tls tmp to token tokens tolerate
+tolerated toleration tolerations too toomanyrequests topology total trace tracing tracker traffic transient transit
+transition transport trigger triggered triggeredscaleup true truncated try trying ttl tuple two type types udp uid
+unable unallocated unauthenticated unauthorized unavailable unbound under underlay unexpected unhealthy unique unit
+unix unknown unmount unmounted unreachable unready unresolved unschedulable unset until untolerated unused up update
+updated updates updating upgrade upper upstream uri url usage use used user users uses using usr utilization v validate
+validating validation validity value values var verify vers version versions via victims view violates virtual
+virtualswitch vk vnode volume volumeattachment volumeattachments volumes vpc vsw vswitch vswitches vtb wait waited
+waiting warning was watch watcher watches way webhook weight weights were what when where whether which while white
+whitelist wildcard will with within without wlc work worker workers workload workloads worst would write writing wrong
+wrr x509 xfs yaml yes yet you your zero zone zones
 """
 WORDS = frozenset(_WORDS.split())
 """In lower case, one word each: compounds are taken apart. Everyday names of what people build are not among them."""

@@ -197,6 +197,33 @@ def scaled_to_zero(case: Case, makers: Sequence[Maker]) -> Finding:
     )
 
 
+def between_runs(case: Case, makers: Sequence[Maker]) -> Finding:
+    """Note that the Service is for Pods that run to an end, and that none runs now."""
+    service = case.service
+    names = [str(maker.workload.ref) for maker in makers]
+    return Finding(
+        subject=service.ref,
+        severity=Severity.INFO,
+        message=t(
+            "Service {service} has no endpoint, as {workloads} are not running now",
+            service=service.key,
+            workloads=names,
+        ),
+        fault="between-runs",
+        remedy=(
+            step(
+                t("Nothing, if that is meant: the Service has endpoints while a Pod of a run is Ready"),
+                *case.show("cronjobs,jobs"),
+            ),
+        ),
+        trail=(
+            ok(service.ref, t("selector {selector}", selector=case.selector)),
+            *(broken(maker.workload.ref, t("runs to an end, and is not running now")) for maker in makers),
+        ),
+        evidence=case.evidence(workloads=names, ended_pods=[pod.name for pod in case.pods]),
+    )
+
+
 def component_off(case: Case) -> Finding:
     """Note that a Service which ACK makes by itself belongs to a component that is not switched on."""
     service = case.service

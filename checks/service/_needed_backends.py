@@ -1,6 +1,6 @@
 """How many backend entries a Service still lacks on its load balancer."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from auditor.facts.cloud.cs import Cluster
@@ -41,6 +41,29 @@ class NeededBackends:
         missing = [self._missing(service, mode, groups) for mode in modes]
         return min(missing), max(missing), why if min(missing) != max(missing) else ()
 
+    def by_backend(
+        self, service: Service, groups: Sequence[BackendGroup]
+    ) -> tuple[dict[str, int], dict[str, int], tuple[Reason, ...]]:
+        """Return how many entries each backend lacks, at least and at most, and why the two differ if they do.
+
+        The keys are ids of instances, and addresses of Pods.
+        """
+        modes, why = self._modes(service, groups)
+        counts = [self._missing_by_backend(service, mode, groups) for mode in modes]
+        everybody = {backend for count in counts for backend in count}
+        least = {backend: min(count.get(backend, 0) for count in counts) for backend in everybody}
+        most = {backend: max(count.get(backend, 0) for count in counts) for backend in everybody}
+        return least, most, why if least != most else ()
+
+    def _missing_by_backend(
+        self, service: Service, mode: BackendMode, groups: Sequence[BackendGroup]
+    ) -> dict[str, int]:
+        missing: dict[str, int] = {}
+        for _port, wanted, group, _is_shared in self._ports(service, mode, groups):
+            for backend in wanted - _members(group):
+                missing[backend] = missing.get(backend, 0) + 1
+        return missing
+
     def _modes(self, service: Service, groups: Sequence[BackendGroup]) -> tuple[list[BackendMode], tuple[Reason, ...]]:
         seen = {entry.type for group in groups if self._is_own(group, service) for entry in group.entries}
         if "ecs" in seen:
@@ -66,18 +89,23 @@ class NeededBackends:
         return [node_mode(service), BackendMode.ENI], why
 
     def _missing(self, service: Service, mode: BackendMode, groups: Sequence[BackendGroup]) -> int:
-        nodes = [] if mode is BackendMode.ENI else self.nodes.all()
-        asks_version = mode is not BackendMode.ENI and depends_on_version(nodes, service)
-        stated = self.ccm_version.stated() if asks_version else None
         missing = 0
-        for port in service.ports:
-            wanted = self._wanted(service, port, mode, nodes, stated.numbers if stated else None)
-            group, is_shared = self._group_of(service, port, groups)
-            there = {who for entry in (group.entries if group else ()) for who in (entry.server_id, entry.ip)}
-            missing += len(wanted - there)
+        for _port, wanted, group, is_shared in self._ports(service, mode, groups):
+            missing += len(wanted - _members(group))
             if group and not is_shared:
                 missing -= sum(entry.server_id not in wanted and entry.ip not in wanted for entry in group.entries)
         return max(missing, 0)
+
+    def _ports(
+        self, service: Service, mode: BackendMode, groups: Sequence[BackendGroup]
+    ) -> Iterator[tuple[ServicePort, set[str], BackendGroup | None, bool]]:
+        """Yield each port, the backends it wants, its group, and whether the operator shares that group out."""
+        nodes = [] if mode is BackendMode.ENI else self.nodes.all()
+        asks_version = mode is not BackendMode.ENI and depends_on_version(nodes, service)
+        stated = self.ccm_version.stated() if asks_version else None
+        for port in service.ports:
+            wanted = self._wanted(service, port, mode, nodes, stated.numbers if stated else None)
+            yield port, wanted, *self._group_of(service, port, groups)
 
     def _wanted(
         self, service: Service, port: ServicePort, mode: BackendMode, nodes: Sequence[Node], version: Version | None
@@ -114,3 +142,7 @@ class NeededBackends:
             and owner.service_key == service.key
             and (not self.cluster_id or owner.cluster_id == self.cluster_id)
         )
+
+
+def _members(group: BackendGroup | None) -> set[str]:
+    return {who for entry in (group.entries if group else ()) for who in (entry.server_id, entry.ip)}

@@ -20,6 +20,14 @@ HEEDS_WEIGHTS = ("wrr", "wlc")
 IGNORES_WEIGHTS = ("rr",)
 """Schedulers of CLB and NLB, lower case. The others hash the client's address."""
 
+DELIBERATE = ("weight", "default-weight", "ignore-weight-update")
+"""Annotations by which the operator sets the weights, or keeps the CCM from doing so."""
+
+
+def are_deliberate(service: Service) -> bool:
+    """Tell whether an annotation says that the weights are the operator's own."""
+    return any(service.setting(name) not in (None, "", "off", "false") for name in DELIBERATE)
+
 
 @dataclass(frozen=True)
 class Share:
@@ -28,6 +36,7 @@ class Share:
     name: str
     weight: int
     pods: int
+    is_pod: bool = False
 
     def load(self, *, weighted: bool) -> Fraction:
         """Return the load of each of its Pods, in a measure that all backends of a port share."""
@@ -111,7 +120,7 @@ def _of_pods(path: ServicePath, backends: Iterable[Backend], ready: Iterable[End
         for address in endpoint.addresses
     }
     return [
-        Share(names[address], _weight(backend, path), 1)
+        Share(names[address], _weight(backend, path), 1, is_pod=True)
         for backend in backends
         if (address := backend.ip or backend.server_id) in names
     ]

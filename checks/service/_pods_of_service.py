@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from auditor.facts.kubernetes.batch import CronJob, Job
 from auditor.facts.kubernetes.meta import KubernetesObject
 from auditor.facts.kubernetes.pods import ContainerPort, Pod
 from auditor.facts.kubernetes.services import Service
@@ -61,8 +62,13 @@ def is_younger(thing: KubernetesObject, age: timedelta, observed_at: datetime) -
 class Maker:
     """A workload that makes Pods for a Service, and whether it wants any now."""
 
-    workload: Deployment | StatefulSet | ReplicaSet | DaemonSet
+    workload: Deployment | StatefulSet | ReplicaSet | DaemonSet | CronJob | Job
     wants: int
+
+    @property
+    def runs_to_an_end(self) -> bool:
+        """Whether its Pods are gone between two runs, or after the only one."""
+        return isinstance(self.workload, CronJob | Job)
 
 
 class Makers:
@@ -74,16 +80,43 @@ class Makers:
         statefulsets: Table[StatefulSet],
         replicasets: Table[ReplicaSet],
         daemonsets: Table[DaemonSet],
+        cron_jobs: Table[CronJob],
+        jobs: Table[Job],
     ) -> None:
         """Take the tables of workloads."""
         self._deployments = deployments
         self._statefulsets = statefulsets
         self._replicasets = replicasets
         self._daemonsets = daemonsets
+        self._cron_jobs = cron_jobs
+        self._jobs = jobs
 
     def of(self, service: Service) -> list[Maker]:
-        """Return the workloads behind a Service. ReplicaSets of a Deployment are left out: it stands for them."""
+        """Return the workloads behind a Service. ReplicaSets of a Deployment are left out: it stands for them.
+
+        What runs to an end is asked for only where nothing else makes such Pods: a gap there hides nothing then.
+        """
         selector = service.spec.selector or {}
+        return self._lasting(service, selector) or list(self._running_to_an_end(service.namespace, selector))
+
+    def _running_to_an_end(self, namespace: str, selector: Mapping[str, str]) -> Iterator[Maker]:
+        """Yield CronJobs, and Jobs. Ended Jobs of a CronJob are left out: it stands for them."""
+        for cron_job in _in(self._cron_jobs, namespace):
+            # A label that only the Pods of one run have can't be one of a Service that outlives it.
+            if carries(cron_job.pod_labels, selector):
+                yield Maker(cron_job, 0)
+        for job in _in(self._jobs, namespace):
+            labels = {**_labels_of_pods(job), **(job.spec.template.metadata.labels or {})}
+            if not carries(labels, selector):
+                continue
+            controller = job.metadata.controller
+            has_ended = _has_ended(job)
+            if has_ended and controller is not None and controller.kind == "CronJob":
+                continue
+            # A Job that failed owes its Pods, unless a CronJob will try again.
+            yield Maker(job, 0 if has_ended == "Complete" or job.spec.suspend else 1)
+
+    def _lasting(self, service: Service, selector: Mapping[str, str]) -> list[Maker]:
         return [
             *(
                 Maker(deployment, deployment.replicas)
@@ -122,3 +155,15 @@ def _in(table: Table[Any], namespace: str) -> Any:
 def _is_of_a_deployment(replicaset: ReplicaSet) -> bool:
     controller = replicaset.metadata.controller
     return controller is not None and controller.kind == "Deployment"
+
+
+def _labels_of_pods(job: Job) -> dict[str, str]:
+    """Return the labels that Kubernetes gives to the Pods of a Job, by their names of old and of today."""
+    named = {"job-name": job.name, "controller-uid": job.metadata.uid}
+    return named | {f"batch.kubernetes.io/{key}": value for key, value in named.items()}
+
+
+def _has_ended(job: Job) -> str:
+    """Return how a Job ended: ``Complete`` or ``Failed``; empty while it runs."""
+    ended = [c.type for c in job.status.conditions or () if c.type in ("Complete", "Failed") and c.status == "True"]
+    return ended[0] if ended else ("Complete" if job.status.completion_time else "")

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from auditor.facts.joins.services import ServiceEndpoints, serves_port
+from auditor.facts.kubernetes.batch import CronJob, Job
 from auditor.facts.kubernetes.pods import Pod
 from auditor.facts.kubernetes.services import EndpointSlice, Service, ServicePort
 from auditor.facts.kubernetes.workloads import DaemonSet, Deployment, ReplicaSet, StatefulSet
@@ -17,6 +18,7 @@ from auditor.judge.api import Check, NotApplicable, Passed, Severity, Table, Ver
 from checks.service._empty_endpoints import (
     Case,
     all_terminating,
+    between_runs,
     component_off,
     manual_slice_empty,
     no_pod,
@@ -34,7 +36,7 @@ check = Check(
     causes=("V8",),
     since="0.1.0",
     symptoms=("service-ip-unreachable",),
-    limits=("Pods of Jobs between two runs, and of custom workloads, can't be known to be absent on purpose.",),
+    limits=("Pods of custom workloads can't be known to be absent on purpose.",),
     links=("https://kubernetes.io/docs/tasks/debug/debug-application/debug-service/",),
 )
 
@@ -69,6 +71,8 @@ def judge(
     statefulsets: Table[StatefulSet],
     replicasets: Table[ReplicaSet],
     daemonsets: Table[DaemonSet],
+    cron_jobs: Table[CronJob],
+    jobs: Table[Job],
     observed_at: datetime,
 ) -> Verdict:
     if not _empty_ports(service, service_endpoints.known_slices_of(service.key)):
@@ -89,7 +93,7 @@ def judge(
     undeclared = [port for port in empty if ready and _is_undeclared(port, ready)]
     if has_endpoints:
         return port_undeclared(case, undeclared, ready) if undeclared else Passed()
-    makers = Makers(deployments, statefulsets, replicasets, daemonsets)
+    makers = Makers(deployments, statefulsets, replicasets, daemonsets, cron_jobs, jobs)
     if not present:
         return _without_pods(case, living, makers.of(service), pods, observed_at)
     if not ready:
@@ -102,7 +106,8 @@ def judge(
         return Passed()  # the slices follow the Pods by a moment
     behind = makers.of(service)
     if behind and not any(maker.wants for maker in behind):
-        return scaled_to_zero(case, behind)  # the last Pods are about to go
+        are_runs = any(maker.runs_to_an_end for maker in behind)
+        return between_runs(case, behind) if are_runs else scaled_to_zero(case, behind)  # the last Pods are about to go
     return not_synchronised(case, ready)
 
 
@@ -133,7 +138,11 @@ def _without_pods(
 ) -> Verdict:
     wanting = [maker for maker in makers if maker.wants]
     if makers and not wanting:
-        return scaled_to_zero(case, makers)
+        if not any(maker.runs_to_an_end for maker in makers):
+            return scaled_to_zero(case, makers)
+        if case.pods and all(pod.status.phase == "Succeeded" for pod in case.pods):
+            return pods_finished(case)
+        return between_runs(case, makers)
     if terminating:
         return all_terminating(case, terminating)
     if wanting and all(is_younger(maker.workload, JUST_MADE, observed_at) for maker in wanting):

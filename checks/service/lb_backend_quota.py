@@ -7,10 +7,9 @@ port, and not those of new nodes either: the Service stays pending, or serves wi
 balancer that several Services share, possibly from several clusters, fills first.
 """
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TypeVar
 
 from auditor.facts.cloud.cs import Cluster
@@ -52,11 +51,12 @@ from auditor.judge.api import (
     broken,
     cloud_ref,
     ok,
-    said,
     step,
     t,
 )
+from checks.service._ccm_events import BACKENDS_FULL
 from checks.service._needed_backends import NeededBackends
+from checks.service._waiting import waits
 
 check = Check(
     severity=Severity.HIGH,
@@ -70,11 +70,7 @@ check = Check(
     links=("https://www.alibabacloud.com/help/en/slb/classic-load-balancer/user-guide/quotas",),
 )
 
-WAITS_AFTER = timedelta(minutes=2)
 WARN_AT_PERCENT = 80
-_REFUSED = re.compile(
-    r"InstanceBackendServerNumberOverLimit|backend server number has reached (to )?the quota limit", re.IGNORECASE
-)
 _FAILED, _SUCCEEDED = "SyncLoadBalancerFailed", "EnsuredLoadBalancer"
 _SERVICES_IN_TRAIL = 3
 
@@ -129,7 +125,7 @@ def judge(
         yield NotEvaluated(load.unknown)
         return
     gaps: list[Reason] = []
-    waiting = [service for service in load.services if _waits(service, observed_at)]
+    waiting = [service for service in load.services if waits(service, observed_at)]
     refused = _try(lambda: _refusals(load.services, events), gaps) or {}
     if load.balancer is None and not waiting and not refused:
         yield NotApplicable(t("the load balancer is still being made"))
@@ -150,22 +146,13 @@ def judge(
         yield Passed()
 
 
-def _waits(service: Service, observed_at: datetime) -> bool:
-    if service.ingress:
-        return False
-    created = said(
-        service.metadata.creation_timestamp, "kubernetes", t("when Service {service} was made", service=service.key)
-    )
-    return observed_at - created > WAITS_AFTER
-
-
 def _refusals(services: Sequence[Service], events: Table[Event]) -> dict[str, Event]:
     """Return, by Service, the last refusal for want of room, unless the CCM has succeeded since."""
     refusals: dict[str, Event] = {}
     for service in services:
         about = events.where("about", lambda event: event.about, f"Service/{service.key}")
         mine = [event for event in about if event.involved_object.uid in ("", service.metadata.uid)]
-        failed = [event for event in mine if event.reason == _FAILED and _REFUSED.search(event.message)]
+        failed = [event for event in mine if event.reason == _FAILED and BACKENDS_FULL.search(event.message)]
         if not failed:
             continue
         last = max(failed, key=_seen)

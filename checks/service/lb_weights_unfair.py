@@ -54,7 +54,15 @@ from auditor.judge.api import (
     step,
     t,
 )
-from checks.service._pod_shares import HEEDS_WEIGHTS, IGNORES_WEIGHTS, UNFAIR_FROM, PortShares, Share, port_shares
+from checks.service._pod_shares import (
+    HEEDS_WEIGHTS,
+    IGNORES_WEIGHTS,
+    UNFAIR_FROM,
+    PortShares,
+    Share,
+    are_deliberate,
+    port_shares,
+)
 
 check = Check(
     severity=Severity.MEDIUM,
@@ -69,9 +77,6 @@ check = Check(
         "https://www.alibabacloud.com/help/en/ack/ack-managed-and-ack-dedicated/user-guide/considerations-for-configuring-a-loadbalancer-type-service-1",
     ),
 )
-
-DELIBERATE = ("weight", "default-weight", "ignore-weight-update")
-"""Annotations by which the operator sets the weights, or keeps the CCM from doing so."""
 
 SCHEDULER_ANNOTATION = "service.beta.kubernetes.io/alibaba-cloud-loadbalancer-scheduler"
 
@@ -101,7 +106,7 @@ def judge(
     ccm_version: CcmVersion,
     cluster: ClusterIdentity,
 ) -> Iterator[Verdict]:
-    if any(service.setting(name) not in (None, "", "off", "false") for name in DELIBERATE):
+    if are_deliberate(service):
         yield NotApplicable(t("the operator sets the weights"))
         return
     balancer = service_load_balancers.of(service)

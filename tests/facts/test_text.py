@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from auditor.facts.table import Reason, ReasonKind
 from auditor.facts.text import Text, t
 
 
@@ -35,3 +36,10 @@ def test_a_hostile_value_is_shown_as_it_is(value: str) -> None:
 
 def test_attributes_can_not_be_reached() -> None:
     assert str(Text("{x.__class__} {0} {x!r}", {"x": "v"})) == "{x.__class__} {0} {x!r}"
+
+
+def test_reasons_that_say_the_same_are_one_in_a_set() -> None:
+    reasons = [
+        Reason("ecs", ReasonKind.ERROR, t("{disks} are gone", disks=disks)) for disks in (["d-1"], ["d-1"], ["d-2"])
+    ]
+    assert len(set(reasons)) == 2

@@ -12,13 +12,17 @@ from auditor.collect.alibaba.endpoints import Endpoints
 from auditor.collect.alibaba.failures import CallFailed, from_network, read_answer
 from auditor.collect.alibaba.pacing import BY_PRODUCT, Backoff, Limiter, Limits, Meter, repeat
 from auditor.collect.alibaba.redact import scrub
-from auditor.collect.alibaba.sdk import Channel, Request, SnapshotSigner, Trust
+from auditor.collect.alibaba.sdk import Channel, Request, Snapshot, SnapshotSigner
+from auditor.collect.alibaba.transport import Patience, Trust
 from auditor.collect.tally import Tally, Use, seconds_ahead
 from auditor.facts.table import ReasonKind
 from auditor.facts.text import Text, t
 
 A = TypeVar("A")
 B = TypeVar("B")
+
+_MOST_RENEWALS = 3
+"""So many tokens may be refused before the end that was said of them; after that it is no matter of their age."""
 
 
 class CloudClient:
@@ -54,7 +58,8 @@ class CloudClient:
             ca_file: certificates, in PEM, that are trusted beside the public ones; None for no others.
             deadline_seconds: how long each product may be asked in all, waits and repeats included.
             connect_timeout: seconds that a connection may take.
-            read_timeout: seconds that an answer may take.
+            read_timeout: seconds that an answer may take to come, and each part of it; for the whole of it there is
+                what is left of the deadline.
             limits: how many calls to one product at once, and how many of one operation a second; None for those
                 that suit each product.
             backoff: the pace of repeats.
@@ -80,6 +85,7 @@ class CloudClient:
         self._channels: dict[str, Channel] = {}
         self._meters: dict[str, Meter] = {}
         self._limiters: dict[str, Limiter] = {}
+        self._refused: set[Snapshot] = set()
         self._ahead: list[tuple[Request, dict[str, Any] | CallFailed]] = []
         self._lock = threading.Lock()
 
@@ -119,17 +125,37 @@ class CloudClient:
         channel, meter, limiter = self._way_to(request.product)
         try:
             with meter.running():
-                answer = repeat(
-                    lambda number: self._attempt(request, number, channel, meter, limiter),
-                    self._backoff,
-                    lambda: meter.left,
-                )
+                answer = self._until_answered(request, channel, meter, limiter)
         except CallFailed as failure:
             if not failure.is_not_opened:
                 self._tally.note(request.permission, None if failure.is_absent else failure.reason)
             raise
         self._tally.note(request.permission)
         return answer
+
+    def _until_answered(self, request: Request, channel: Channel, meter: Meter, limiter: Limiter) -> dict[str, Any]:
+        def ask(first: int) -> dict[str, Any]:
+            return repeat(
+                lambda number: self._attempt(request, number + first, channel, meter, limiter),
+                self._backoff,
+                lambda: meter.left,
+            )
+
+        try:
+            return ask(0)
+        except CallFailed as failure:
+            # A token may be taken back before its end.
+            if not failure.is_about_token or failure.action != request.permission or not self._may_renew(channel):
+                raise
+        return ask(1)
+
+    def _may_renew(self, channel: Channel) -> bool:
+        refused = channel.signer.last
+        with self._lock:
+            if refused is None or (len(self._refused) >= _MOST_RENEWALS and refused not in self._refused):
+                return False
+            self._refused.add(refused)
+        return channel.signer.forget_last()
 
     def each(self, function: Callable[[A], B], items: Iterable[A]) -> list[B]:
         """Return the results of a function that makes calls, for all items in their order, some at a time."""
@@ -192,7 +218,8 @@ class CloudClient:
                 raise _out_of_time(request, meter)
             meter.count(is_retry=number > 1)
             try:
-                answer = channel.send(request, min(self._connect_timeout, left), min(self._read_timeout, left))
+                patience = Patience(min(self._connect_timeout, left), min(self._read_timeout, left), left)
+                answer = channel.send(request, patience)
             except CallFailed:
                 raise
             except OSError as error:

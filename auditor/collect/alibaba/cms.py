@@ -159,7 +159,7 @@ class _Readable:
         if isinstance(written, str):
             try:
                 answer["Datapoints"] = msgspec.json.decode(written) if written else []
-            except msgspec.DecodeError:
+            except (msgspec.DecodeError, RecursionError):
                 raise malformed(request.product, request.permission, "Datapoints") from None
         return answer
 

@@ -1,20 +1,20 @@
 """Who the auditor is towards the cloud: each kind of credentials as a source of snapshots."""
 
 import os
+import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from auditor.collect.alibaba.credentials_uri import NoCredentials, uri_session
 from auditor.collect.alibaba.endpoints import check_url
-from auditor.collect.alibaba.failures import CallFailed
 from auditor.collect.alibaba.package import tame_package
-from auditor.collect.alibaba.redact import scrub
 from auditor.collect.alibaba.role_session import Sts, assumed_role, oidc_role
-from auditor.collect.alibaba.sdk import Snapshot, Trust
+from auditor.collect.alibaba.sdk import Fixed, Snapshot, Source
+from auditor.collect.alibaba.transport import Trust
 from auditor.collect.errors import ConfigError
-from auditor.facts.table import ReasonKind
 from auditor.facts.text import Text, t
 
 KEY_VARIABLES = ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET")
@@ -29,6 +29,10 @@ METADATA_DISABLED_VARIABLE = "ALIBABA_CLOUD_ECS_METADATA_DISABLED"
 URI_VARIABLE = "ALIBABA_CLOUD_CREDENTIALS_URI"
 OVERRIDING_VARIABLES = ("ALIYUN_ACCESS_KEY_ID", "ALIYUN_ACCESS_KEY_SECRET")
 """The classic SDK prefers these to every other credential, and says nothing."""
+_CLI_FILE = t("~/.aliyun/config.json")
+_PROFILE_FILE = t("~/.alibabacloud/credentials.ini")
+_INSTANCE = t("the role of the instance, by its metadata service")
+_STATUS = re.compile(r"\bhttp_code=(\d{3})\b")
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ class CredentialSettings:
 class Credentials:
     """Where snapshots come from, and how a report names that place."""
 
-    source: Callable[[], Snapshot]
+    source: Source
     origin: Text
 
 
@@ -145,7 +149,7 @@ def _static(settings: CredentialSettings, _place: _Place, key: str) -> Credentia
     _require(settings, key, "access_key_id", "access_key_secret", *(("security_token",) if has_token else ()))
     token = settings.security_token if has_token else ""
     snapshot = Snapshot(settings.access_key_id, settings.access_key_secret, token)
-    return Credentials(lambda: snapshot, t("{key} (kind {kind})", key=key, kind=settings.kind))
+    return Credentials(Fixed(snapshot), t("{key} (kind {kind})", key=key, kind=settings.kind))
 
 
 def _ram_role(settings: CredentialSettings, place: _Place, key: str) -> Credentials:
@@ -189,7 +193,7 @@ def _default(settings: CredentialSettings, place: _Place, key: str) -> Credentia
     key_id, secret = (os.environ.get(name, "") for name in KEY_VARIABLES)
     if key_id and secret:
         snapshot = Snapshot(key_id, secret, os.environ.get(TOKEN_VARIABLE, ""))
-        return Credentials(lambda: snapshot, t("the environment variables {names}", names=" / ".join(KEY_VARIABLES)))
+        return Credentials(Fixed(snapshot), t("the environment variables {names}", names=" / ".join(KEY_VARIABLES)))
     if key_id or secret:
         present, absent = KEY_VARIABLES if key_id else reversed(KEY_VARIABLES)
         raise ConfigError(
@@ -202,106 +206,121 @@ def _default(settings: CredentialSettings, place: _Place, key: str) -> Credentia
         )
     if all(os.environ.get(variable) for variable in OIDC_VARIABLES.values()):
         return _rrsa(CredentialSettings("rrsa", session_name=settings.session_name), place, key)
-    return _by_package(
-        _chain,
-        t("the default chain (environment, profile files, instance metadata, credentials URI)"),
-    )
+    origin = t("the default chain (environment, profile files, instance metadata, credentials URI)")
+    members: list[Source] = [
+        _ByPackage(lambda package: package.CLIProfileCredentialsProvider(), _CLI_FILE),
+        _ByPackage(lambda package: package.ProfileCredentialsProvider(), _PROFILE_FILE),
+    ]
+    if os.environ.get(METADATA_DISABLED_VARIABLE, "").lower() != "true":
+        members.append(_ByPackage(lambda package: _instance_role(package, ""), _INSTANCE))
+    if uri := os.environ.get(URI_VARIABLE, ""):
+        members.append(uri_session(uri, _uri_origin(uri), place.sts.trust))
+    return Credentials(_FirstOf(members, origin), origin)
 
 
 def _ecs_role(settings: CredentialSettings, _place: _Place, _key: str) -> Credentials:
-    return _by_package(
-        lambda providers: providers.EcsRamRoleCredentialsProvider(
-            role_name=settings.role_name or None, async_update_enabled=False
-        ),
-        t("the role of the instance, by its metadata service"),
-    )
+    return Credentials(_ByPackage(lambda package: _instance_role(package, settings.role_name), _INSTANCE), _INSTANCE)
+
+
+def _instance_role(package: Any, name: str) -> Any:
+    # Otherwise a thread would be started that renews in the background, even where there is no instance role.
+    return package.EcsRamRoleCredentialsProvider(role_name=name or None, async_update_enabled=False)
 
 
 def _profile(settings: CredentialSettings, _place: _Place, key: str) -> Credentials:
     _require(settings, key, "profile")
     name = settings.profile
-    return _by_package(
-        lambda providers: _FirstOf(
-            providers.CLIProfileCredentialsProvider(profile_name=name),
-            providers.ProfileCredentialsProvider(profile_name=name),
-        ),
-        t("the profile {name} (~/.aliyun/config.json or ~/.alibabacloud/credentials.ini)", name=name),
-    )
+    origin = t("the profile {name} (~/.aliyun/config.json or ~/.alibabacloud/credentials.ini)", name=name)
+    members = [
+        _ByPackage(lambda package: package.CLIProfileCredentialsProvider(profile_name=name), _CLI_FILE),
+        _ByPackage(lambda package: package.ProfileCredentialsProvider(profile_name=name), _PROFILE_FILE),
+    ]
+    return Credentials(_FirstOf(members, origin), origin)
 
 
 def _uri(settings: CredentialSettings, place: _Place, key: str) -> Credentials:
     _require(settings, key, "uri")
     parts = urlsplit(settings.uri)
-    base = f"{parts.scheme}://{parts.netloc}"
-    check_url(base, f"{key}.uri", allow_plain_http=place.allow_plain_http)
-    # The package writes "None" for a port that is not spelt out.
-    port = "" if parts.port else ":443" if parts.scheme == "https" else ":80"
-    uri = parts._replace(netloc=f"{parts.netloc}{port}").geturl()
-    return _by_package(
-        lambda providers: providers.URLCredentialsProvider(uri=uri), t("the credentials URI at {base}", base=base)
-    )
+    check_url(f"{parts.scheme}://{parts.netloc}", f"{key}.uri", allow_plain_http=place.allow_plain_http)
+    origin = _uri_origin(settings.uri)
+    return Credentials(uri_session(settings.uri, origin, place.sts.trust), origin)
 
 
-def _chain(providers: Any) -> "_FirstOf":
-    """Return the package's default chain from the profile files on.
-
-    Its own one would start a thread that renews in the background, even where there is no instance role.
-    """
-    members = [providers.CLIProfileCredentialsProvider(), providers.ProfileCredentialsProvider()]
-    if os.environ.get(METADATA_DISABLED_VARIABLE, "").lower() != "true":
-        members.append(providers.EcsRamRoleCredentialsProvider(async_update_enabled=False))
-    if uri := os.environ.get(URI_VARIABLE, ""):
-        members.append(providers.URLCredentialsProvider(uri=uri))
-    return _FirstOf(*members)
+def _uri_origin(uri: str) -> Text:
+    """Name a URI by its host alone: the rest of it may be secret."""
+    parts = urlsplit(uri)
+    return t("the credentials URI at {base}", base=f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}")
 
 
 class _FirstOf:
-    """The first of several providers that has credentials; the one that had them is the only one from then on."""
+    """The first of several places that has credentials; the one that had them is the only one from then on."""
 
-    def __init__(self, *providers: Any) -> None:
-        self._providers = providers
+    def __init__(self, members: Sequence[Source], origin: Text) -> None:
+        self._members = members
+        self._origin = origin
+        self._choosing = threading.Lock()
+        self._chosen: Source | None = None
 
-    def get_credentials(self) -> Any:
-        errors = []
-        for provider in self._providers:
+    def __call__(self) -> Snapshot:
+        with self._choosing:
+            chosen = self._chosen
+            if chosen is None:
+                return self._choose()
+        return chosen()
+
+    def forget(self, refused: Snapshot) -> bool:
+        return self._chosen is not None and self._chosen.forget(refused)
+
+    def _choose(self) -> Snapshot:
+        failures: list[str] = []
+        for member in self._members:
             try:
-                found = provider.get_credentials()
-            except Exception as error:  # noqa: BLE001 - the package raises plain exceptions for "none here"
-                errors.append(str(error))
+                found = member()
+            except NoCredentials as failure:
+                failures.append(f"{failure.origin}: {failure.why}")
             else:
-                self._providers = (provider,)
+                self._chosen = member
                 return found
-        raise LookupError("; ".join(errors))
+        raise NoCredentials(self._origin, "; ".join(dict.fromkeys(failures)))
 
 
-def _by_package(make: Callable[[Any], Any], origin: Text) -> Credentials:
-    """Return a source that rests on ``alibabacloud_credentials``, which is slow to import: only when it is used."""
-    made: list[Any] = []
-    making = threading.Lock()
+class _ByPackage:
+    """What ``alibabacloud_credentials`` finds. It is slow to import: only when it is used."""
 
-    def snapshot() -> Snapshot:
+    def __init__(self, make: Callable[[Any], Any], origin: Text) -> None:
+        self._make = make
+        self._origin = origin
+        self._provider: Any = None
+        self._last: Snapshot | None = None
+        self._lock = threading.Lock()
+
+    def __call__(self) -> Snapshot:
         try:
-            with making:
-                if not made:
+            with self._lock:
+                if self._provider is None:
                     from alibabacloud_credentials import provider  # noqa: PLC0415 - see above
 
                     tame_package()
-                    made.append(make(provider))
-            found = made[0].get_credentials()
-        except Exception as error:  # noqa: BLE001 - of many kinds, and its words may hold a token
-            raise _not_found(origin, error) from None
-        key_id, secret = found.get_access_key_id(), found.get_access_key_secret()
+                    self._provider = self._make(provider)
+                made = self._provider
+            found = made.get_credentials()
+            key_id, secret = found.get_access_key_id(), found.get_access_key_secret()
+            token = found.get_security_token() or ""
+        except Exception as error:  # noqa: BLE001 - of many kinds
+            raise NoCredentials(self._origin, _named(error)) from None
         if not key_id or not secret:
-            raise _not_found(origin, LookupError("no access key"))
-        return Snapshot(key_id, secret, found.get_security_token() or "")
+            raise NoCredentials(self._origin, t("no access key"))
+        self._last = Snapshot(key_id, secret, token)
+        return self._last
 
-    return Credentials(snapshot, origin)
+    def forget(self, refused: Snapshot) -> bool:
+        with self._lock:
+            if self._last == refused:
+                self._provider = None  # it would keep what it found until its end
+        return True
 
 
-def _not_found(origin: Text, error: Exception) -> CallFailed:
-    text = t(
-        "no usable credentials from {origin}: look there, or configure another kind of credentials ({error})",
-        origin=origin,
-        error=scrub(str(error)),
-    )
-    return CallFailed("sts", ReasonKind.ERROR, text)
+def _named(error: Exception) -> str:
+    """Return the class of an error of the package's, and the HTTP status in it: its words repeat whole answers."""
+    status = _STATUS.search(str(error))
+    return f"{type(error).__name__}, HTTP {status[1]}" if status else type(error).__name__

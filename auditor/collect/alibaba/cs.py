@@ -92,7 +92,7 @@ def _embedded(fields: Fields, name: str) -> Fields:
     text = fields.text(name)
     try:
         return Fields(msgspec.json.decode(text) if text else {}, name)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         raise BadField(name) from None
 
 
@@ -123,6 +123,11 @@ def _node_pool(fields: Fields) -> NodePool:
     vswitch_ids = group.texts("vswitch_ids")
     if vswitch_ids is None and scaling.flag("enable"):
         raise BadField("scaling_group.vswitch_ids")
+    # Null stands for none; left out, they would be taken for none.
+    for part, names in ((config, ("labels", "taints")), (group, ("instance_types",))):
+        for name in names:
+            if scaling.flag("enable") and not part.has(name):
+                raise BadField(name)
     return NodePool(
         id=_node_pool_id(fields),
         name=info.word("name"),

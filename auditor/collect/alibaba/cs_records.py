@@ -192,7 +192,7 @@ def _flat(components: list[str]) -> list[str]:
             continue
         try:
             names += msgspec.json.decode(component, type=list[str])
-        except (msgspec.DecodeError, msgspec.ValidationError):
+        except (msgspec.DecodeError, RecursionError):
             raise BadField("components") from None
     return names
 

@@ -17,6 +17,8 @@ from auditor.facts.ref import Layer
 from auditor.facts.table import Reason, ReasonKind, Table
 from auditor.facts.text import t
 
+_FREE = "Available"
+"""The status of a network interface that is attached to nothing."""
 _DISK_ID = re.compile(r"d-[a-z0-9-]+")
 
 
@@ -125,7 +127,7 @@ def collect_network_interfaces(client: CloudClient, instances: Table[Instance]) 
 
 def _instance(fields: Fields) -> Instance:
     vpc = fields.child("VpcAttributes")
-    interfaces = fields.records("NetworkInterfaces", "NetworkInterface") or []
+    interfaces = fields.required_records("NetworkInterfaces", "NetworkInterface")
     return Instance(
         id=fields.required("InstanceId"),
         name=fields.word("InstanceName"),
@@ -135,7 +137,7 @@ def _instance(fields: Fields) -> Instance:
         charge_type=fields.known("InstanceChargeType"),
         vpc_id=vpc.known("VpcId"),
         vswitch_id=vpc.known("VSwitchId"),
-        private_ips=vpc.texts("PrivateIpAddress", "IpAddress") or [],
+        private_ips=vpc.required_texts("PrivateIpAddress", "IpAddress") if "VpcAttributes" in fields else [],
         security_group_ids=fields.texts("SecurityGroupIds", "SecurityGroupId"),
         network_interface_ids=[interface.required("NetworkInterfaceId") for interface in interfaces],
         lock_reasons=_lock_reasons(fields, "LockReason"),
@@ -149,7 +151,7 @@ def _lock_reasons(fields: Fields, inner: str) -> list[str] | None:
 
 
 def _disk(fields: Fields) -> Disk:
-    attachments = fields.records("Attachments", "Attachment") or []
+    attachments = fields.required_records("Attachments", "Attachment")
     zones = fields.child("Placement").word("ZoneIds")
     return Disk(
         id=fields.required("DiskId"),
@@ -160,7 +162,7 @@ def _disk(fields: Fields) -> Disk:
         status=fields.known("Status"),
         type=fields.known("Type"),
         category=fields.known("Category"),
-        instance_id=fields.word("InstanceId"),
+        instance_id=fields.given("InstanceId"),
         attached_to=[held for attachment in attachments if (held := attachment.word("InstanceId"))],
         charge_type=fields.known("DiskChargeType"),
         portable=fields.flag("Portable"),
@@ -178,11 +180,12 @@ def _multi_attach(fields: Fields) -> bool | None:
 
 
 def _network_interface(fields: Fields) -> NetworkInterface:
-    addresses = fields.records("PrivateIpSets", "PrivateIpSet") or []
+    addresses = fields.required_records("PrivateIpSets", "PrivateIpSet")
+    is_free = fields.word("Status") == _FREE
     return NetworkInterface(
         id=fields.required("NetworkInterfaceId"),
         type=fields.known("Type"),
-        instance_id=fields.word("InstanceId"),
+        instance_id=fields.word("InstanceId") if is_free else fields.given("InstanceId"),
         primary_ip=fields.word("PrivateIpAddress"),
         private_ips=[ip for address in addresses if (ip := address.word("PrivateIpAddress"))],
         security_group_ids=fields.texts("SecurityGroupIds", "SecurityGroupId"),

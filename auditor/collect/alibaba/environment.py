@@ -11,6 +11,7 @@ from auditor.collect.alibaba.credentials import (
     TOKEN_VARIABLE,
     URI_VARIABLE,
 )
+from auditor.collect.alibaba.transport import CA_BUNDLE_VARIABLE
 
 _CREDENTIALS_FILE = "ALIBABA_CLOUD_CREDENTIALS_FILE"
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
@@ -66,7 +67,5 @@ def _of_the_network() -> list[Variable]:
     return [
         *(Variable(name, "calls go through this proxy, but for loopback and instance metadata") for name in names),
         *(Variable(name, "these hosts are called without the proxy") for name in ("NO_PROXY", "no_proxy")),
-        Variable(
-            "ALIBABA_CLOUD_CA_BUNDLE", "its certificates are trusted in place of the public ones", is_overriding=True
-        ),
+        Variable(CA_BUNDLE_VARIABLE, "its certificates are trusted in place of the public ones", is_overriding=True),
     ]

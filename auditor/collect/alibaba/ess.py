@@ -1,7 +1,7 @@
 """Auto Scaling (ESS): the scaling groups behind node pools."""
 
 from auditor.collect.alibaba.client import CloudClient
-from auditor.collect.alibaba.fields import Fields
+from auditor.collect.alibaba.fields import BadField, Fields
 from auditor.collect.alibaba.filling import from_batches
 from auditor.collect.alibaba.paging import Numbered
 from auditor.collect.alibaba.sdk import Request
@@ -31,16 +31,19 @@ def collect_scaling_groups(client: CloudClient, node_pools: Table[NodePool]) -> 
 def _scaling_group(fields: Fields) -> ScalingGroup:
     # The list of vSwitches is null for a group that was made with a single one.
     single = fields.word("VSwitchId")
+    lifecycle = fields.known("LifecycleState")
+    if lifecycle == "Active" and "ActiveScalingConfigurationId" not in fields and "LaunchTemplateId" not in fields:
+        raise BadField("ActiveScalingConfigurationId")
     overrides = fields.records("LaunchTemplateOverrides", "LaunchTemplateOverride")
     return ScalingGroup(
         id=fields.required("ScalingGroupId"),
         name=fields.word("ScalingGroupName"),
-        lifecycle_state=fields.known("LifecycleState"),
+        lifecycle_state=lifecycle,
         vswitch_ids=fields.texts("VSwitchIds", "VSwitchId") or ([single] if single else []),
         min_size=fields.integer("MinSize"),
         max_size=fields.integer("MaxSize"),
         total_capacity=fields.integer("TotalCapacity"),
-        suspended_processes=fields.texts("SuspendedProcesses", "SuspendedProcess") or [],
+        suspended_processes=fields.required_texts("SuspendedProcesses", "SuspendedProcess"),
         system_suspended=fields.flag("SystemSuspended"),
         desired_capacity=fields.integer("DesiredCapacity"),
         pending_capacity=fields.integer("PendingCapacity"),

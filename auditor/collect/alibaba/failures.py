@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 
 from auditor.collect.alibaba.redact import scrub
-from auditor.collect.alibaba.sdk import BARE_LIST, Answer, Request
+from auditor.collect.alibaba.sdk import BARE_LIST, Request
+from auditor.collect.alibaba.transport import ANSWER_BYTES, Answer, OversizeError
 from auditor.facts.table import Reason, ReasonKind
 from auditor.facts.text import Text, t
 
@@ -92,6 +93,11 @@ class CallFailed(Exception):  # noqa: N818 - read as a sentence
         return _is_about_the_key(self.code) or bool(_BAD_CLOCK.match(self.code))
 
     @property
+    def is_about_token(self) -> bool:
+        """Whether the cloud refused the security token: with another one the call may succeed."""
+        return bool(_BAD_TOKEN.match(self.code))
+
+    @property
     def is_absent(self) -> bool:
         """Whether the object that was asked for does not exist."""
         if self.kind is not ReasonKind.ERROR or _NOT_THE_OBJECT.match(self.code):
@@ -113,7 +119,7 @@ def read_answer(request: Request, answer: Answer, credentials: Text, secrets: It
     is_success = 200 <= answer.status < 300
     try:
         body = msgspec.json.decode(answer.body)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):  # the latter by objects inside objects, a thousand deep
         raise _not_json(request, answer) from None
     if request.bare_list and is_success:
         if not isinstance(body, list):
@@ -228,7 +234,10 @@ def _meaning(request: Request, status: int, code: str, message: str, credentials
 
 
 def from_network(request: Request, error: OSError, endpoint: str, secrets: Iterable[str]) -> CallFailed:
-    """Make the failure of a call that no answer came to. ``endpoint`` is the base URL that was called."""
+    """Make the failure of a call that no whole answer came to. ``endpoint`` is the base URL that was called."""
+    if isinstance(error, OversizeError):
+        text = t("it is larger than {n} MiB", n=ANSWER_BYTES // 2**20)
+        return malformed(request.product, request.permission, text)
     kind, what, is_passing = _network_kind(error)
     text = t(
         "{what}: {action} got no answer from {endpoint} ({detail})",

@@ -26,6 +26,10 @@ class Fields:
         """Tell whether a field was given, and not as null."""
         return self._data.get(name) is not None
 
+    def has(self, name: str) -> bool:
+        """Tell whether a field was given, be it as null."""
+        return name in self._data
+
     def text(self, name: str) -> str | None:
         """Return a text; None if it was not given."""
         value = self._data.get(name)
@@ -143,6 +147,12 @@ class Fields:
         """Return the tags, however they are wrapped and their keys are spelt."""
         tags = self.records("Tags", "Tag") or []
         return {(tag.text("TagKey") or tag.word("Key")): (tag.text("TagValue") or tag.word("Value")) for tag in tags}
+
+    def required_tags(self) -> dict[str, str]:
+        """Return the tags that must be there: their absence does not mean that there are none."""
+        if "Tags" not in self:
+            raise BadField("Tags")
+        return self.tags()
 
     def pairs(self) -> list[tuple[str, Any]]:
         """Return all fields, as they are."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from auditor.collect.alibaba.client import CloudClient
-from auditor.collect.alibaba.fields import Fields
+from auditor.collect.alibaba.fields import BadField, Fields
 from auditor.collect.alibaba.filling import complete, from_list, nothing_asked, one_by_one
 from auditor.collect.alibaba.nas_scope import class_file_system, class_servers, may_use_nas, servers_in_use
 from auditor.collect.alibaba.paging import Numbered, gather
@@ -133,6 +133,8 @@ def _mount_target(fields: Fields) -> MountTarget:
 
 
 def _access_rule(fields: Fields) -> AccessRule:
+    if not fields.word("SourceCidrIp") and not fields.word("Ipv6SourceCidrIp"):
+        raise BadField("SourceCidrIp")
     return AccessRule(
         id=fields.word("AccessRuleId"),
         priority=fields.required_integer("Priority"),

@@ -58,7 +58,8 @@ def collect_nlb_server_groups(client: CloudClient, services: Table[Service]) -> 
             type=fields.word("ServerGroupType"),
             scheduler=fields.known("Scheduler"),
             server_count=fields.integer("ServerCount"),
-            load_balancer_ids=fields.texts("RelatedLoadBalancerIds", "RelatedLoadBalancerId") or [],
+            # Left out, it would make the group nobody's, and its servers would not be asked for.
+            load_balancer_ids=fields.required_texts("RelatedLoadBalancerIds", "RelatedLoadBalancerId"),
         ),
         lambda fields: fields.required("ServerGroupId"),
     )
@@ -135,7 +136,8 @@ def _load_balancer(fields: Fields) -> NetworkLoadBalancer:
         dns_name=fields.given("DNSName"),
         status=fields.known("LoadBalancerStatus"),
         vpc_id=fields.word("VpcId"),
-        security_group_ids=fields.texts("SecurityGroupIds", "SecurityGroupId") or [],
+        # Without a security group everybody is let in.
+        security_group_ids=fields.required_texts("SecurityGroupIds", "SecurityGroupId"),
         tags=fields.tags(),
         address_type=fields.known("AddressType"),
         addresses=[address for address in addresses if address],
@@ -182,6 +184,6 @@ def _backend(fields: Fields) -> Backend:
         server_id=fields.required("ServerId"),
         port=fields.integer("Port"),
         weight=fields.integer("Weight"),
-        type=fields.word("ServerType").lower(),
+        type=fields.required("ServerType").lower(),
         ip=fields.word("ServerIp"),
     )

@@ -2,16 +2,21 @@
 
 import importlib
 import threading
+import time
 from typing import Any
 
-from auditor.collect.alibaba.sdk import proxies_for, silence_loggers
+from auditor.collect.alibaba.sdk import silence_loggers
+from auditor.collect.alibaba.transport import PART_BYTES, proxies_for, read_within
+
+_SECONDS = 15
+"""How long one of its answers may take in all."""
 
 _taming = threading.Lock()
 _tamed = threading.Event()
 
 
 def tame_package() -> None:
-    """Let the package's calls heed ``NO_PROXY``, and silence its loggers. Idempotent.
+    """Let the package's calls heed ``NO_PROXY`` and end in time, and silence its loggers. Idempotent.
 
     Its transport knows ``HTTP_PROXY`` and ``HTTPS_PROXY`` alone, so that behind a proxy the metadata service of the
     instance would be asked for through it: of the proxy's own instance, or in vain.
@@ -24,7 +29,14 @@ def tame_package() -> None:
 
         class Session(core.Session):  # type: ignore[misc]  # its base has no types
             def send(self, request: Any, **options: Any) -> Any:
-                return super().send(request, **{**options, "proxies": proxies_for(request.url)})
+                until = time.monotonic() + _SECONDS
+                response = super().send(request, **{**options, "proxies": proxies_for(request.url), "stream": True})
+                parts = iter(lambda: response.raw.read1(PART_BYTES, decode_content=True), b"")
+                try:
+                    response._content = read_within(parts, until)  # noqa: SLF001 - where its users look for it
+                finally:
+                    response.close()
+                return response
 
         core.Session = Session
         core.TeaCore._sessions.clear()  # noqa: SLF001 - those made before know no better

@@ -1,6 +1,8 @@
 """Gathers lists that come in pages, and tells what is missing from them.
 
-A list is complete when as much was gathered as was announced. What was gathered before a failure is kept.
+A list is complete when as much was gathered as was announced. What was gathered before a failure is kept. A list in
+numbered pages that changes while it is read is begun once more: what is deleted pushes a row from the page that is
+still to come to the one that has been.
 """
 
 from collections.abc import Iterator
@@ -15,6 +17,8 @@ from auditor.facts.text import Text, t
 
 MOST_PAGES = 1000
 """Far above what any account needs; ends a list whose pages never do."""
+_MOST_STARTS = 2
+"""How often a list is begun that changes while it is read."""
 
 
 @dataclass(frozen=True)
@@ -120,10 +124,20 @@ def gather(client: Caller, request: Request, outer: str, inner: str, style: Styl
 
 def _pages(client: Caller, request: Request, outer: str, inner: str, style: Style, listing: Listing) -> Iterator[None]:
     advance = _Advance(request, style)
+    starts = 1
     for _ in range(MOST_PAGES):
         answer = Fields(client.call(advance.next_request()))
         listing.last = answer
         total = _total(answer, style)
+        if isinstance(style, Numbered) and _has_changed(listing.announced, total):
+            if starts == _MOST_STARTS:
+                listing.reasons.append(_cut(request, listing, t("it changed again and again while it was read")))
+                return
+            starts += 1
+            advance = _Advance(request, style)
+            listing.items.clear()
+            listing.announced = None
+            continue
         listing.announced = listing.announced if total is None else total
         page = answer.items(outer, inner)
         if page is None and not (total == 0 and not listing.items):
@@ -134,6 +148,10 @@ def _pages(client: Caller, request: Request, outer: str, inner: str, style: Styl
             return
         yield
     listing.reasons.append(_cut(request, listing, t("the list did not end after {n} pages", n=MOST_PAGES)))
+
+
+def _has_changed(before: int | None, now: int | None) -> bool:
+    return before is not None and now is not None and now != before
 
 
 def _total(answer: Fields, style: Style) -> int | None:

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from auditor.collect.alibaba.failures import CallFailed, from_network, malformed, read_answer
-from auditor.collect.alibaba.sdk import AnonymousSigner, Channel, Request, Snapshot, SnapshotSigner, Trust
+from auditor.collect.alibaba.sdk import AnonymousSigner, Channel, Request, Snapshot, SnapshotSigner, Source
+from auditor.collect.alibaba.transport import Patience, Trust
 from auditor.facts.table import ReasonKind
 from auditor.facts.text import Text, t
 
@@ -22,39 +23,54 @@ SESSION_SECONDS = 3600
 """Within the maximum of every role; a role's default maximum is one hour."""
 RENEWED_BEFORE = 300
 """Seconds before the end of a session at which it is renewed."""
-_CONNECT_TIMEOUT = 5
-_READ_TIMEOUT = 10
+RETRIED_AFTER = 30
+"""Seconds after a renewal that failed in which the old session, while it lasts, is used without another try."""
+_PATIENCE = Patience(connect=5, part=10, whole=15)
 
 
 class RoleSession:
     """Takes on a role when it is first needed, and again before the session ends. Safe for threads."""
 
-    def __init__(self, ask: Callable[[], dict[str, Any]]) -> None:
-        """Take the call that answers with ``Credentials``."""
+    def __init__(
+        self,
+        ask: Callable[[], dict[str, Any]],
+        read: Callable[[dict[str, Any]], tuple[Snapshot, float]] | None = None,
+    ) -> None:
+        """Take the call, and what reads its answer: the snapshot, and when it ends. STS's ``Credentials`` if None."""
         self._ask = ask
+        self._read = read or _read_session
         self._snapshot: Snapshot | None = None
         self._ends_at = 0.0
+        self._failed_at: float | None = None
         self._lock = threading.Lock()
 
     def __call__(self) -> Snapshot:
         """Return valid credentials. Raises CallFailed if none can be had."""
         with self._lock:
-            if self._snapshot is None or time.time() >= self._ends_at - RENEWED_BEFORE:
-                self._renew()
-            return self._checked()
+            now = time.time()
+            if self._snapshot is None or now >= self._ends_at:
+                return self._renewed()
+            has_just_failed = self._failed_at is not None and now < self._failed_at + RETRIED_AFTER
+            if now < self._ends_at - RENEWED_BEFORE or has_just_failed:
+                return self._snapshot
+            try:
+                return self._renewed()
+            except CallFailed:
+                self._failed_at = time.time()
+                return self._snapshot
 
-    def _renew(self) -> None:
-        try:
-            given = self._ask().get("Credentials")
-            self._snapshot, self._ends_at = _read_session(given)
-        except CallFailed:
-            if self._snapshot is None or time.time() >= self._ends_at:
-                raise
+    def forget(self, refused: Snapshot) -> bool:
+        """Let a session go that the cloud refused before its end: the next one who asks gets another."""
+        with self._lock:
+            if self._snapshot == refused:
+                self._snapshot = None
+        return True
 
-    def _checked(self) -> Snapshot:
-        if self._snapshot is None:
-            raise malformed("sts", "sts:AssumeRole", "Credentials")
-        return self._snapshot
+    def _renewed(self) -> Snapshot:
+        snapshot, self._ends_at = self._read(self._ask())
+        self._snapshot = snapshot
+        self._failed_at = None
+        return snapshot
 
 
 @dataclass(frozen=True)
@@ -67,7 +83,7 @@ class Sts:
 
 
 def assumed_role(
-    base: Callable[[], Snapshot],
+    base: Source,
     sts: Sts,
     *,
     role_arn: str,
@@ -120,17 +136,25 @@ class _Asker:
 
     def of(self, make: Callable[[], Request]) -> Callable[[], dict[str, Any]]:
         def ask() -> dict[str, Any]:
-            request = make()
-            channel = Channel(self._sts.region, self._sts.url, self._signer, 1, self._sts.trust)
             try:
-                answer = channel.send(request, _CONNECT_TIMEOUT, _READ_TIMEOUT)
-            except OSError as error:
-                raise from_network(request, error, self._sts.url, self._secrets(request)) from None
-            finally:
-                channel.close()
-            return read_answer(request, answer, self._origin, self._secrets(request))
+                return self._send(make())
+            except CallFailed as failure:
+                # Those who take on the role may be in a session of their own.
+                if not failure.is_about_token or not self._signer.forget_last():
+                    raise
+            return self._send(make())
 
         return ask
+
+    def _send(self, request: Request) -> dict[str, Any]:
+        channel = Channel(self._sts.region, self._sts.url, self._signer, 1, self._sts.trust)
+        try:
+            answer = channel.send(request, _PATIENCE)
+        except OSError as error:
+            raise from_network(request, error, self._sts.url, self._secrets(request)) from None
+        finally:
+            channel.close()
+        return read_answer(request, answer, self._origin, self._secrets(request))
 
     def _secrets(self, request: Request) -> tuple[str, ...]:
         last = self._signer.last
@@ -150,14 +174,20 @@ def _read_token(path: str) -> str:
     return token
 
 
-def _read_session(given: Any) -> tuple[Snapshot, float]:
+def _read_session(answer: dict[str, Any]) -> tuple[Snapshot, float]:
+    given = answer.get("Credentials")
     names = ("AccessKeyId", "AccessKeySecret", "SecurityToken", "Expiration")
     if not isinstance(given, dict) or not all(isinstance(given.get(name), str) and given[name] for name in names):
         raise malformed("sts", "sts:AssumeRole", "Credentials")
     try:
-        ends = datetime.fromisoformat(given["Expiration"])
+        ends = moment(given["Expiration"])
     except ValueError:
         raise malformed("sts", "sts:AssumeRole", "Credentials.Expiration") from None
-    ends = ends if ends.tzinfo else ends.replace(tzinfo=UTC)
     key_id, secret, token = (given[name] for name in names[:3])
-    return Snapshot(key_id, secret, token), ends.timestamp()
+    return Snapshot(key_id, secret, token), ends
+
+
+def moment(text: str) -> float:
+    """Return when a session ends, in seconds of the clock. Raises ValueError; without an offset it is in UTC."""
+    ends = datetime.fromisoformat(text)
+    return (ends if ends.tzinfo else ends.replace(tzinfo=UTC)).timestamp()

@@ -5,17 +5,13 @@ Nothing of the SDK is imported before the first request is built or the first ch
 
 import importlib
 import logging
-import ssl
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
-from urllib.parse import urlencode, urlsplit
+from typing import Any, Protocol
+from urllib.parse import urlencode
 
-from auditor.collect.errors import ConfigError
-from auditor.facts.text import Text, t
-from auditor.loopback import is_loopback
+from auditor.collect.alibaba.transport import Answer, Patience, Transport, Trust
 
 VERSIONS = {
     "alb": "v20200616",
@@ -33,8 +29,6 @@ VERSIONS = {
 }
 """The products that are asked, and the API version that the classic SDK speaks with each."""
 
-METADATA_SERVICE = "100.100.100.200"
-"""Where an ECS instance is told its role's credentials; the address is the same on each."""
 CS_VERSION = "2015-12-15"
 BARE_LIST = "items"
 """The key under which an answer that is a bare JSON array is handed on."""
@@ -122,17 +116,52 @@ class Snapshot:
     security_token: str = field(default="", repr=False)
 
 
+class Source(Protocol):
+    """Where snapshots come from. Safe for threads."""
+
+    def __call__(self) -> Snapshot:
+        """Return valid credentials. Raises CallFailed if none can be had."""
+
+    def forget(self, refused: Snapshot) -> bool:
+        """Let a snapshot go that the cloud refused; tell whether another may come in its place."""
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """Credentials that stay as they are."""
+
+    snapshot: Snapshot
+
+    def __call__(self) -> Snapshot:
+        """Return them."""
+        return self.snapshot
+
+    def forget(self, refused: Snapshot) -> bool:  # noqa: ARG002 - there is but one
+        """Tell that no other will come."""
+        return False
+
+
 class SnapshotSigner:
     """Signs with one snapshot per signature, so that a renewal can't mix old and new parts."""
 
-    def __init__(self, source: Callable[[], Snapshot]) -> None:
+    def __init__(self, source: Source) -> None:
         """Take where snapshots come from."""
         self._source = source
-        self.last: Snapshot | None = None
+        self._own = threading.local()
+
+    @property
+    def last(self) -> Snapshot | None:
+        """What this thread signed with last."""
+        last: Snapshot | None = getattr(self._own, "last", None)
+        return last
+
+    def forget_last(self) -> bool:
+        """Let go what this thread signed with last, since it was refused; tell whether another may come."""
+        return self.last is not None and self._source.forget(self.last)
 
     def sign(self, region_id: str, request: Any) -> tuple[dict[str, str], str]:
         """Return the signed headers and the signed URL of a request."""
-        snapshot = self.last = self._source()
+        snapshot = self._own.last = self._source()
         if snapshot.security_token:
             if request.get_style() == "RPC":
                 request.add_query_param("SecurityToken", snapshot.security_token)
@@ -147,49 +176,15 @@ class AnonymousSigner:
 
     last: Snapshot | None = None
 
+    def forget_last(self) -> bool:
+        """Tell that there is nothing to renew."""
+        return False
+
     def sign(self, region_id: str, request: Any) -> tuple[dict[str, str], str]:
         """Return the headers and the URL of a request, without a signature."""
         query = dict(request.get_query_params())
         query.update(Action=request.get_action_name(), Version=request.get_version(), Format="JSON", RegionId=region_id)
         return request.get_signed_header(), f"/?{urlencode(query)}"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What came back: the HTTP status, the body and the ``Date`` header, whatever they are."""
-
-    status: int
-    body: bytes
-    date: str = ""
-
-
-@dataclass(frozen=True)
-class Trust:
-    """Whose certificates are trusted: those of the public authorities, and those in a file beside them."""
-
-    ca_file: Path | None = None
-
-    def __post_init__(self) -> None:
-        """Raise ConfigError if the file can't be read, or is none of certificates."""
-        if self.ca_file is not None:
-            self.context()
-
-    def context(self) -> ssl.SSLContext:
-        """Return a new context that trusts the certificates in the file; the public ones are added by the SDK."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        # The SDK's urllib3 compares the names by itself, also for addresses, which it does not hand to the context.
-        context.check_hostname = False
-        try:
-            context.load_verify_locations(self.ca_file)
-        except ssl.SSLError:
-            raise _bad_authority(self.ca_file, t("it holds no certificate in PEM")) from None
-        except OSError as error:
-            raise _bad_authority(self.ca_file, error.strerror or type(error).__name__) from None
-        return context
-
-
-def _bad_authority(path: Path | None, why: str | Text) -> ConfigError:
-    return ConfigError(t("ca_file: {file} can't be used: {why}; expected certificates in PEM", file=str(path), why=why))
 
 
 class Channel:
@@ -216,67 +211,36 @@ class Channel:
             secret="unused",  # noqa: S106 - said above
             region_id=region,
             auto_retry=False,
-            pool_size=pool_size,
         )
-        self._acs.proxy = proxies_for(base_url)
-        if trust and trust.ca_file:
-            self._acs.session.mount("https://", _adapter(trust.context(), pool_size))
-        self._acs.session.trust_env = False  # else a .netrc entry would replace the signature
+        self._transport = Transport(base_url, pool_size, trust)
 
     @property
     def endpoint(self) -> str:
         """The base URL that is called."""
         return self._base_url
 
-    def send(self, request: Request, connect_timeout: float, read_timeout: float) -> Answer:
+    def send(self, request: Request, patience: Patience) -> Answer:
         """Send one request once and return the answer, of whatever status.
 
-        Timeouts are in seconds. Raises the transport's OSError, or what the source of credentials raises.
+        Raises the transport's OSError, or what the source of credentials raises.
 
         The SDK's own ``do_action_with_exception`` is passed by: it logs whole URLs, overlooks the lower-case
-        errors of CS, and stumbles over some answers itself.
+        errors of CS, stumbles over some answers itself, and reads an answer for as long and as far as it goes.
         """
         built = request.build()
         built.set_accept_format("JSON")
         built.set_protocol_type("https")
         built.add_header("Accept-Encoding", "identity")
-        http = self._acs._make_http_response(  # noqa: SLF001 - see above
-            self._base_url, built, read_timeout, connect_timeout, self.signer
+        made = self._acs._make_http_response(  # noqa: SLF001 - see above
+            self._base_url, built, patience.part, patience.connect, self.signer
         )
-        status, headers, body = http.get_response_object()
-        return Answer(status, body, headers.get("Date", ""))
+        url = self._base_url + made.get_url()
+        return self._transport.send(made.get_method(), url, made.get_headers(), made.get_body(), patience)
 
     def close(self) -> None:
         """Close the connections."""
+        self._transport.close()
         self._acs.session.close()
-
-
-def _adapter(context: ssl.SSLContext, pool_size: int) -> Any:
-    """Return an adapter of the SDK's HTTP library that verifies by a context."""
-    from aliyunsdkcore.vendored.requests.adapters import HTTPAdapter  # noqa: PLC0415
-
-    class Adapter(HTTPAdapter):  # type: ignore[misc]  # its base has no types
-        def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
-            super().init_poolmanager(*arguments, **options, ssl_context=context)
-
-        def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
-            return super().proxy_manager_for(proxy, **options, ssl_context=context)
-
-    return Adapter(pool_maxsize=pool_size)
-
-
-def proxies_for(base_url: str) -> dict[str, str | None]:
-    """Return the proxies for a URL, by ``HTTPS_PROXY``, ``HTTP_PROXY`` and ``NO_PROXY``.
-
-    The SDK overlooks ``NO_PROXY``, and reads the environment again unless it is told something: hence None for
-    "no proxy". A loopback address and the metadata service of the instance are never asked for through a proxy:
-    they would be another machine's there.
-    """
-    from aliyunsdkcore.vendored.requests.utils import get_environ_proxies  # noqa: PLC0415
-
-    is_near = is_loopback(base_url) or urlsplit(base_url).hostname == METADATA_SERVICE
-    found: dict[str, str] = {} if is_near else get_environ_proxies(base_url)
-    return {"http": found.get("http"), "https": found.get("https")}
 
 
 def tame() -> None:

@@ -2,7 +2,7 @@
 
 from auditor.collect.alibaba.balancer_scope import clb_ids
 from auditor.collect.alibaba.client import CloudClient
-from auditor.collect.alibaba.fields import Fields
+from auditor.collect.alibaba.fields import BadField, Fields
 from auditor.collect.alibaba.filling import from_list, one_by_one
 from auditor.collect.alibaba.paging import Numbered, Tokened
 from auditor.collect.alibaba.sdk import Request
@@ -128,7 +128,8 @@ def _load_balancer(fields: Fields) -> LoadBalancer:
         spec=fields.word("LoadBalancerSpec"),
         charge_type=fields.known("InstanceChargeType"),
         vpc_id=fields.word("VpcId"),
-        tags=fields.tags(),
+        # Left out, they would make it nobody's.
+        tags=fields.required_tags(),
         bandwidth=fields.integer("Bandwidth"),
         internet_charge_type=_internet_charge_type(fields),
         vswitch_id=fields.word("VSwitchId"),
@@ -143,26 +144,38 @@ def _listener_key(fields: Fields) -> str:
 def _listener(fields: Fields) -> Listener:
     protocol = fields.required("ListenerProtocol").lower()
     config = fields.child(_CONFIGS[protocol]) if protocol in _CONFIGS else Fields({})
-    acl_id = fields.word("AclId")
+    port = _port(fields.integer("BackendServerPort"))
+    group, pair = fields.word("VServerGroupId"), config.word("MasterSlaveServerGroupId")
+    if not (group or pair or port or config.word("ListenerForward").lower() == "on"):
+        raise BadField("VServerGroupId")  # each listener sends what comes somewhere, or redirects it
     return Listener(
         load_balancer_id=fields.required("LoadBalancerId"),
         port=fields.required_integer("ListenerPort"),
         protocol=protocol,
         status=fields.known("Status"),
         scheduler=fields.known("Scheduler"),
-        server_group_id=fields.word("VServerGroupId"),
+        server_group_id=group,
         acl_status=fields.known("AclStatus"),
         acl_type=fields.known("AclType"),
-        acl_ids=fields.texts("AclIds", "AclId") or ([acl_id] if acl_id else []),
+        acl_ids=_acl_ids(fields),
         persistence_seconds=config.integer("PersistenceTimeout"),
         sticky_session=config.known("StickySession"),
         established_seconds=config.integer("EstablishedTimeout"),
-        backend_port=_port(fields.integer("BackendServerPort")),
-        master_slave_group_id=config.word("MasterSlaveServerGroupId"),
+        backend_port=port,
+        master_slave_group_id=pair,
         health_check=config.known("HealthCheck"),
         description=fields.word("Description"),
         bandwidth=fields.integer("Bandwidth"),
     )
+
+
+def _acl_ids(fields: Fields) -> list[str]:
+    """Return the access lists of a listener: several, or one that stands by itself; none while access is open."""
+    single = fields.word("AclId")
+    ids = fields.texts("AclIds", "AclId") or ([single] if single else [])
+    if not ids and fields.word("AclStatus").lower() == "on":
+        raise BadField("AclIds")
+    return ids
 
 
 def _port(number: int | None) -> int | None:

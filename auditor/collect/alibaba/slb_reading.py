@@ -29,7 +29,7 @@ def read_server_groups(client: CloudClient, request: Request, balancer_id: str) 
 def read_group_backends(client: CloudClient, request: Request, group_id: str) -> GroupBackends:
     """Return the entries of a VServer group, by DescribeVServerGroupAttribute."""
     fields = Fields(client.call(request))
-    return GroupBackends(group_id, _backends(fields), fields.word("VServerGroupName"))
+    return GroupBackends(group_id, _backends(fields), fields.given("VServerGroupName"))
 
 
 def read_default_backends(client: CloudClient, request: Request, balancer_id: str) -> DefaultBackends:
@@ -57,7 +57,7 @@ def _server_group(fields: Fields) -> ServerGroup:
     listeners = fields.child("AssociatedObjects").records("Listeners", "Listener") or []
     return ServerGroup(
         id=fields.required("VServerGroupId"),
-        name=fields.word("VServerGroupName"),
+        name=fields.given("VServerGroupName"),
         server_count=fields.integer("ServerCount"),
         listeners=[f"{item.required_integer('Port')}/{item.word('Protocol').lower()}" for item in listeners],
     )

@@ -9,6 +9,7 @@ from auditor.collect.alibaba.filling import complete, from_batches, from_list, f
 from auditor.collect.alibaba.paging import ROUTE_PAGE, Numbered, gather
 from auditor.collect.alibaba.sdk import Request
 from auditor.collect.provider import provides
+from auditor.facts.cloud.cs import Cluster
 from auditor.facts.cloud.ecs import Instance
 from auditor.facts.cloud.vpc import Eip, NextHop, RouteEntries, RouteEntry, RouteTable, Vpc
 from auditor.facts.ref import Layer
@@ -18,10 +19,18 @@ MOST_VPCS = 20
 """How many ids one call takes."""
 
 
-@provides("vpcs", source="vpc", layer=Layer.CLOUD, permissions=("vpc:DescribeVpcs",))
-def collect_vpcs(client: CloudClient, instances: Table[Instance]) -> Table[Any]:
-    """Fill ``vpcs`` with those that the nodes' instances are in; one, as a rule."""
-    vpcs = vpc_ids(instances)
+@provides(
+    "vpcs",
+    source="vpc",
+    layer=Layer.CLOUD,
+    permissions=("vpc:DescribeVpcs",),
+    tolerates=("instances", "clusters"),
+)
+def collect_vpcs(client: CloudClient, instances: Table[Instance], clusters: Table[Cluster]) -> Table[Any]:
+    """Fill ``vpcs`` with those that the nodes' instances are in, or else the cluster; one, as a rule."""
+    vpcs = _vpcs_of(instances, clusters)
+    if not vpcs and instances.is_unavailable:
+        return Table.unavailable("vpcs", *instances.reasons)
     if not vpcs:
         return vpc_not_said("vpcs", instances, "vpc")
     return from_batches(
@@ -44,10 +53,18 @@ def collect_vpcs(client: CloudClient, instances: Table[Instance]) -> Table[Any]:
     )
 
 
-@provides("route_tables", source="vpc", layer=Layer.CLOUD, permissions=("vpc:DescribeRouteTableList",))
-def collect_route_tables(client: CloudClient, instances: Table[Instance]) -> Table[Any]:
-    """Fill ``route_tables`` with all of the VPC."""
-    vpcs = vpc_ids(instances)
+@provides(
+    "route_tables",
+    source="vpc",
+    layer=Layer.CLOUD,
+    permissions=("vpc:DescribeRouteTableList",),
+    tolerates=("instances", "clusters"),
+)
+def collect_route_tables(client: CloudClient, instances: Table[Instance], clusters: Table[Cluster]) -> Table[Any]:
+    """Fill ``route_tables`` with all of the VPC: the nodes', or the cluster's where no node can be read."""
+    vpcs = _vpcs_of(instances, clusters)
+    if not vpcs and instances.is_unavailable:
+        return Table.unavailable("route_tables", *instances.reasons)
     if not vpcs:
         return vpc_not_said("route_tables", instances, "vpc")
     return from_lists(
@@ -97,13 +114,21 @@ def collect_eips(client: CloudClient) -> Table[Any]:
     return Table("eips", rows, gaps=listed.gaps, asked={eip.id for eip in rows})
 
 
+def _vpcs_of(instances: Table[Instance], clusters: Table[Cluster]) -> list[str]:
+    """Return the VPCs of the nodes, or that of the cluster where no node can be read."""
+    if not instances.is_unavailable:
+        return vpc_ids(instances)
+    known = [] if clusters.is_unavailable else clusters.known_rows()
+    return sorted({row.vpc_id for row in known if row.vpc_id})
+
+
 def _entry(fields: Fields) -> RouteEntry:
     return RouteEntry(
         destination=fields.required("DestinationCidrBlock"),
         type=fields.known("Type"),
         status=fields.known("Status"),
         next_hops=[
-            NextHop(type=hop.required("NextHopType"), id=hop.word("NextHopId"))
+            NextHop(type=hop.required("NextHopType"), id=hop.given("NextHopId"))
             for hop in fields.required_records("NextHops", "NextHop")
         ],
     )
@@ -115,7 +140,7 @@ def _eip(fields: Fields) -> Eip:
         id=fields.required("AllocationId"),
         address=fields.required("IpAddress"),
         status=fields.known("Status"),
-        instance_id=fields.word("InstanceId"),
+        instance_id=fields.given("InstanceId"),
         instance_type=fields.word("InstanceType"),
         bandwidth=fields.integer("Bandwidth"),
         business_status=fields.known("BusinessStatus"),

@@ -1,12 +1,13 @@
 """The client of a cluster's API: it only reads, straight to bytes, with retries under one deadline.
 
-It sends GET, and one POST: the question whether somebody may do something, which changes nothing in the cluster.
+It sends GET, and one POST: the question whether somebody may do something, which changes nothing in the cluster. One
+GET, which only a probe sends, lets ``cat`` print a file in a container.
 """
 
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -23,6 +24,7 @@ from auditor.collect.kubernetes.access import Access
 from auditor.collect.kubernetes.calls import JSON, Attempt, Call, Review
 from auditor.collect.kubernetes.connect import CONNECTIONS, Connection, connect, quiet
 from auditor.collect.kubernetes.failures import CallFailed, answered, reason, unanswered
+from auditor.collect.kubernetes.printed_files import Printed, printed_files
 from auditor.collect.tally import Tally, Use, seconds_ahead
 from auditor.facts.table import Reason, ReasonKind
 from auditor.facts.text import t
@@ -180,6 +182,35 @@ class KubernetesClient:
         document = {"apiVersion": "authorization.k8s.io/v1", "kind": kind, "spec": spec}
         call = Call("POST", question.value, "", permission, JSON, msgspec.json.encode(document))
         return self._until_answered(call, self.patience.attempts, None)
+
+    def printed(self, pod: str, container: str, files: Sequence[str], *, permissions: Sequence[str]) -> Printed:
+        """Let ``cat`` print files of a running container. It is the one command that is ever run, and it only reads.
+
+        Args:
+            pod: the path of the Pod.
+            container: its name.
+            files: their paths.
+            permissions: what has to be granted for it: the one that the API server names is named if it is denied.
+
+        Raises:
+            CallFailed: with the reason; NotRun if all went well but the command itself.
+        """
+        words = [("command", "cat"), *(("command", file) for file in files)]
+        query = urlencode([*words, ("container", container), ("stdout", "true"), ("stderr", "true")])
+        call = Call("GET", f"{pod}/exec", query, " ".join(permissions), "*/*")
+        failed: CallFailed | None = None
+        with self._under_way:
+            started = time.monotonic()
+            seconds = min(self.patience.read_timeout, self.seconds_left)
+            try:
+                return printed_files(self.access, self._api_client, call, self._authorization(), permissions, seconds)
+            except CallFailed as failure:
+                failed = failure
+                raise
+            finally:
+                self._count_call(time.monotonic() - started)
+                for permission in (failed and failed.reason.missing) or permissions:
+                    self._note(replace(call, permission=permission), failed)
 
     def use(self, permission: str) -> Use:
         """Return what became of the calls that needed a permission. "Not found" is an answer."""
@@ -377,7 +408,7 @@ def preflight(client: KubernetesClient) -> Reason | None:
     return None
 
 
-_ALLOWED = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
+_ALLOWED = (HTTPStatus.OK, HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
 """The API server looks for what is asked for only after it has found that the caller may ask."""
 _HOPELESS = (ReasonKind.UNREACHABLE, ReasonKind.TIMEOUT, ReasonKind.MALFORMED)
 

@@ -149,10 +149,11 @@ TRIM_ROW: dict[type[Any], Any] = {PersistentVolume: trim_volume, StorageClass: t
 
 
 def _is_kept(name: str, value: str) -> bool:
+    if name.endswith(ADDRESS_LISTS):
+        return True  # under any domain: an Ingress controller may have a prefix of its own
     domain = name.partition("/")[0]
-    if name == LAST_APPLIED or not any(domain == kept or domain.endswith(f".{kept}") for kept in KEPT_DOMAINS):
-        return False
-    return len(value) <= ANNOTATION_CHARACTERS or name.endswith(ADDRESS_LISTS)
+    is_known = any(domain == kept or domain.endswith(f".{kept}") for kept in KEPT_DOMAINS) or name.endswith("-snippet")
+    return is_known and name != LAST_APPLIED and len(value) <= ANNOTATION_CHARACTERS
 
 
 def _kept_of(statement: str) -> str:

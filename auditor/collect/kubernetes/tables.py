@@ -9,9 +9,13 @@ from auditor.collect.kubernetes import (
     api_stages,
     config_maps,
     container_logs,
+    forwarding,
+    ingress_metrics,
     kubeconfig_facts,
     kubelet,
     secrets,
+    sockets,
+    tcp,
     versions,
 )
 from auditor.collect.kubernetes.client import KubernetesClient
@@ -29,9 +33,13 @@ MODULES = (
     api_stages,
     config_maps,
     container_logs,
+    forwarding,
+    ingress_metrics,
     kubeconfig_facts,
     kubelet,
     secrets,
+    sockets,
+    tcp,
     versions,
 )
 """Imported so that their providers are registered."""

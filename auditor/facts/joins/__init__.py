@@ -13,16 +13,19 @@ from auditor.facts.joins.api_load_balancer import ApiServerLoadBalancer
 from auditor.facts.joins.api_server import ApiServerCallers
 from auditor.facts.joins.attachments import ServerAttachments
 from auditor.facts.joins.autoscalers import AutoscalerRoles
+from auditor.facts.joins.balancer_egress import BalancerEgress
 from auditor.facts.joins.claim_workloads import ClaimWorkloads
 from auditor.facts.joins.component_health import ComponentHealth
 from auditor.facts.joins.components import CcmVersion
 from auditor.facts.joins.disk_users import DiskUsers
 from auditor.facts.joins.driver_health import DriverHealth
+from auditor.facts.joins.event_clock import EventClock
 from auditor.facts.joins.event_window import EventWindow
 from auditor.facts.joins.group_waiters import GroupWaiters
 from auditor.facts.joins.ingress_controllers import IngressControllers
 from auditor.facts.joins.ingress_paths import IngressPaths
 from auditor.facts.joins.load_balancers import LoadBalancerBackends
+from auditor.facts.joins.log_window import LogWindow
 from auditor.facts.joins.named_volumes import NamedVolumes
 from auditor.facts.joins.nas import NasGroupNodes
 from auditor.facts.joins.networks import ClusterNetworks
@@ -31,10 +34,14 @@ from auditor.facts.joins.nodes import NodeInstances, NodePods
 from auditor.facts.joins.object_events import ObjectEvents
 from auditor.facts.joins.pending_pods import PendingPods
 from auditor.facts.joins.pod_reasons import PodReasons
+from auditor.facts.joins.pod_routes import PodRoutes
+from auditor.facts.joins.pod_sources import PodSources
 from auditor.facts.joins.pod_zones import PodZones
 from auditor.facts.joins.pool_fits import PoolFits
 from auditor.facts.joins.pool_sizes import PoolSizes
 from auditor.facts.joins.pools import PoolScalingGroups, PoolTypes
+from auditor.facts.joins.provisioners import Provisioners
+from auditor.facts.joins.rbac_rights import RbacRights
 from auditor.facts.joins.scaling_blocks import ScalingBlocks
 from auditor.facts.joins.services import ServiceEndpoints, ServiceLoadBalancers, ServicePaths
 from auditor.facts.joins.storage_stacks import StorageStacks
@@ -48,6 +55,7 @@ JOINS: types.MappingProxyType[str, type[Any]] = types.MappingProxyType(
         "api_server_callers": ApiServerCallers,
         "api_server_load_balancer": ApiServerLoadBalancer,
         "autoscaler_roles": AutoscalerRoles,
+        "balancer_egress": BalancerEgress,
         "ccm_version": CcmVersion,
         "claim_workloads": ClaimWorkloads,
         "cluster_networks": ClusterNetworks,
@@ -55,11 +63,13 @@ JOINS: types.MappingProxyType[str, type[Any]] = types.MappingProxyType(
         "disk_holders": DiskHolders,
         "disk_users": DiskUsers,
         "driver_health": DriverHealth,
+        "event_clock": EventClock,
         "event_window": EventWindow,
         "group_waiters": GroupWaiters,
         "ingress_controllers": IngressControllers,
         "ingress_paths": IngressPaths,
         "load_balancer_backends": LoadBalancerBackends,
+        "log_window": LogWindow,
         "named_volumes": NamedVolumes,
         "nas_group_nodes": NasGroupNodes,
         "node_instances": NodeInstances,
@@ -70,10 +80,14 @@ JOINS: types.MappingProxyType[str, type[Any]] = types.MappingProxyType(
         "pod_reasons": PodReasons,
         "pod_zones": PodZones,
         "pool_fits": PoolFits,
+        "pod_routes": PodRoutes,
+        "pod_sources": PodSources,
         "pool_scaling_groups": PoolScalingGroups,
         "pool_sizes": PoolSizes,
         "pool_types": PoolTypes,
         "scaling_blocks": ScalingBlocks,
+        "provisioners": Provisioners,
+        "rbac_rights": RbacRights,
         "security_group_filter": SecurityGroupFilter,
         "server_attachments": ServerAttachments,
         "service_endpoints": ServiceEndpoints,
@@ -93,6 +107,7 @@ __all__ = [
     "ApiServerCallers",
     "ApiServerLoadBalancer",
     "AutoscalerRoles",
+    "BalancerEgress",
     "CcmVersion",
     "ClaimWorkloads",
     "ClusterNetworks",
@@ -100,11 +115,13 @@ __all__ = [
     "DiskHolders",
     "DiskUsers",
     "DriverHealth",
+    "EventClock",
     "EventWindow",
     "GroupWaiters",
     "IngressControllers",
     "IngressPaths",
     "LoadBalancerBackends",
+    "LogWindow",
     "NamedVolumes",
     "NasGroupNodes",
     "NodeInstances",
@@ -113,11 +130,15 @@ __all__ = [
     "ObjectEvents",
     "PendingPods",
     "PodReasons",
+    "PodRoutes",
+    "PodSources",
     "PodZones",
     "PoolFits",
     "PoolScalingGroups",
     "PoolSizes",
     "PoolTypes",
+    "Provisioners",
+    "RbacRights",
     "ScalingBlocks",
     "SecurityGroupFilter",
     "ServerAttachments",

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from auditor.facts.cloud.cs import Addon
+from auditor.facts.cloud.cs import Addon, Cluster
 from auditor.facts.joins.component_health import ALSO_CALLED, NAMESPACE, Trouble, restarting
 from auditor.facts.kubernetes.nodes import Node
 from auditor.facts.kubernetes.pods import Pod
 from auditor.facts.kubernetes.workloads import DaemonSet, Deployment
+from auditor.facts.landscape import ClusterIdentity
 from auditor.facts.rules.pod_readiness import why_not_ready
 from auditor.facts.rules.selectors import selects
 from auditor.facts.rules.storage_drivers import CSI_PLUGIN, FLEXVOLUME
@@ -22,6 +23,8 @@ GONE = ("deleted", "deleting")
 """The states of an add-on that is not, or soon will not be, installed."""
 WORKS = ("active", "updating", "upgrading")
 """The states of an add-on whose component runs."""
+HAVE_NO_OUTSIDE = ("Kubernetes", "ExternalKubernetes")
+"""The types of clusters whose control plane ACK does not run: dedicated, and registered (DescribeClusterDetail)."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,8 @@ class DriverPods:
         pods: all that are not being deleted.
         troubles: those that do not do their work, and why.
         excused: those that are not ready, but just start, or are on a node that is not ready itself.
-        settling: how many are excused, or became ready so lately that the workload's status need not show it yet.
+        settling: how many are excused, became ready so lately that the workload's status need not show it yet, or are
+            being deleted as they should and not replaced yet.
     """
 
     pods: Sequence[Pod]
@@ -55,6 +59,8 @@ class DriverHealth:
         pods: Table[Pod],
         nodes: Table[Node],
         addons: Table[Addon],
+        clusters: Table[Cluster],
+        cluster: ClusterIdentity,
         observed_at: datetime,
     ) -> None:
         """Join the tables."""
@@ -63,6 +69,8 @@ class DriverHealth:
         self._pods = pods
         self._nodes = nodes
         self._addons = addons
+        self._clusters = clusters
+        self._cluster_id = cluster.cluster_id
         self._observed_at = observed_at
         self._by_node: dict[str, dict[str, list[Pod]]] = {}
         self._states: dict[str, DriverPods] = {}
@@ -87,16 +95,26 @@ class DriverHealth:
         return None
 
     def runs_outside(self, name: str) -> bool:
-        """Tell whether ACK runs a driver's controller outside of the cluster: an add-on that works, no workload."""
+        """Tell whether ACK runs a driver's controller outside of the cluster: an add-on that works, no workload.
+
+        ACK does so where it runs the control plane too; in a dedicated cluster there is no place outside.
+        """
         if name in ON_EVERY_NODE or self.workload(name) is not None:
             return False
         addon = self.addon(name)
-        return addon is not None and addon.state.lower() in WORKS
+        if addon is None or addon.state.lower() not in WORKS:
+            return False
+        if addon.name in ALSO_CALLED.get(name, ()):
+            return True
+        row = self._clusters.get(self._cluster_id)
+        type_ = said(row.type, "cs", t("the type of the cluster")) if row is not None else ""
+        return type_ not in HAVE_NO_OUTSIDE
 
     def state(self, workload: Deployment | DaemonSet) -> DriverPods:
         """Return the Pods of a driver, and what is wrong with them. Raises NotKnown if any of them may be missing."""
         if workload.key not in self._states:
-            pods = [pod for pod in self._pods_of(workload) if not pod.is_terminating]
+            found = self._pods_of(workload)
+            pods = [pod for pod in found if not pod.is_terminating]
             troubles, excused = [], []
             for pod in pods:
                 trouble = self.trouble(pod)
@@ -104,7 +122,11 @@ class DriverHealth:
                     troubles.append(Trouble(pod, trouble))
                 elif not pod.is_ready:
                     excused.append(pod)
-            settling = len(excused) + sum(pod.is_ready and self._is_fresh(pod) for pod in pods)
+            settling = (
+                len(excused)
+                + sum(pod.is_ready and self._is_fresh(pod) for pod in pods)
+                + sum(self.is_going(pod) for pod in found)
+            )
             self._states[workload.key] = DriverPods(pods, troubles, excused, settling)
         return self._states[workload.key]
 
@@ -135,6 +157,19 @@ class DriverHealth:
             moment for moment in (pod.metadata.creation_timestamp, ready and ready.last_transition_time) if moment
         ]
         return bool(moments) and self._observed_at - max(moments) < STARTS_WITHIN
+
+    def is_going(self, pod: Pod) -> bool:
+        """Tell whether a Pod is being deleted and nothing is wrong with that: it ends in time, or its node is down.
+
+        Raises NotKnown if it does not end in time, and its node is not known.
+        """
+        deadline = pod.metadata.deletion_timestamp
+        if deadline is None:
+            return False
+        if self._observed_at - deadline < STARTS_WITHIN:
+            return True
+        node = self._nodes.get(pod.node_name) if pod.node_name else None
+        return node is not None and not node.is_ready
 
     def _pods_of(self, workload: Deployment | DaemonSet) -> Sequence[Pod]:
         """Return the Pods that a workload selects. Their names begin with its own, by which a gap can be told."""

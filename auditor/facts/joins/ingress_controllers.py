@@ -100,6 +100,8 @@ class IngressControllers:
         self._texts: tuple[str, ...] | None = None
         self._found: dict[tuple[str, str, bool], Serving] = {}
         self._has: dict[tuple[str, ...], bool] = {}
+        self._own_addresses: frozenset[str] | None = None
+        self._own_pods: dict[NginxController, list[Pod]] = {}
 
     def all_nginx(self) -> tuple[NginxController, ...]:
         """Return every ingress-nginx that is installed. Raises NotKnown if one may be missing."""
@@ -122,7 +124,7 @@ class IngressControllers:
         """Return who serves an Ingress. Raises NotKnown if that can't be told."""
         name = ingress.spec.ingress_class_name or ""
         annotation = "" if name else ingress.annotations.get(CLASS_ANNOTATION, "")
-        is_published = bool(ingress.status.load_balancer.ingress)
+        is_published = self._is_published_by_others(ingress)
         key = (name, annotation, is_published)
         if key not in self._found:
             if name:
@@ -139,12 +141,13 @@ class IngressControllers:
 
     def pods_of(self, controller: NginxController) -> list[Pod]:
         """Return the Pods of a controller, finished ones left out. Raises NotKnown if Pods may be missing."""
-        workload = controller.workload
-        selector: LabelSelector | None = workload.spec.selector
-        if selector is None:
-            return []
-        in_namespace = self._pods.where("namespace", lambda pod: pod.namespace, workload.namespace)
-        return [pod for pod in in_namespace if not pod.is_finished and selects(selector, pod.labels)]
+        if controller not in self._own_pods:
+            selector: LabelSelector | None = controller.workload.spec.selector
+            in_namespace = self._pods.where("namespace", lambda pod: pod.namespace, controller.workload.namespace)
+            self._own_pods[controller] = [
+                pod for pod in in_namespace if selector and not pod.is_finished and selects(selector, pod.labels)
+            ]
+        return self._own_pods[controller]
 
     def services_of(self, controller: NginxController) -> list[Service]:
         """Return the Services that lead to the Pods of a controller. Raises NotKnown if one may be missing."""
@@ -169,6 +172,19 @@ class IngressControllers:
             and selector
             and selector.items() <= (controller.workload.spec.template.metadata.labels or {}).items()
         ]
+
+    def _is_published_by_others(self, ingress: Ingress) -> bool:
+        """Tell whether an Ingress has an address that is of no ingress-nginx: those stay when its class is changed."""
+        if self._own_addresses is None:
+            self._own_addresses = frozenset(
+                address
+                for service in (() if self._services.is_unavailable else self._services.known_rows())
+                if service.is_load_balancer and self.controllers_behind(service)
+                for published in service.ingress
+                for address in (published.ip, published.hostname)
+            )
+        published = ingress.status.load_balancer.ingress or ()
+        return any((one.ip or one.hostname) not in self._own_addresses for one in published)
 
     def _by_name(self, name: str, *, is_published: bool) -> Serving:
         row = self._classes.get(name)

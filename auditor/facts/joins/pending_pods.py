@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from auditor.facts.joins.event_clock import EventClock
 from auditor.facts.joins.object_events import ObjectEvents
 from auditor.facts.kubernetes.events import Event
 from auditor.facts.kubernetes.pods import Pod
@@ -31,9 +32,10 @@ _UNSCHEDULABLE = ("Unschedulable", "SchedulerError")
 class PendingPods:
     """Pod ↔ why it waits, as far as the scheduler and the autoscaler say so."""
 
-    def __init__(self, object_events: ObjectEvents, observed_at: datetime) -> None:
+    def __init__(self, object_events: ObjectEvents, event_clock: EventClock, observed_at: datetime) -> None:
         """Take the events and the moment of the landscape."""
         self._events = object_events
+        self._clock = event_clock
         self._observed_at = observed_at
 
     def beside_the_point(self, pod: Pod) -> Text | None:
@@ -83,9 +85,7 @@ class PendingPods:
     def is_served(self, pod: Pod) -> bool:
         """Tell whether an event says that a node is on its way for a Pod."""
         event = self.last_word(pod)
-        if event is None or event.reason not in TRIGGERED:
-            return False
-        return event.seen_at is None or self._observed_at - event.seen_at < SERVED_FOR
+        return event is not None and event.reason in TRIGGERED and self._clock.since(event) < SERVED_FOR
 
     def last_word(self, pod: Pod) -> Event | None:
         """Return the last event by which an autoscaler says whether a Pod started a scale-up, as far as known."""

@@ -14,7 +14,7 @@ from auditor.facts.cloud.cs import NodePool
 from auditor.facts.cloud.vpc import VSwitch
 from auditor.facts.joins.node_room import NodeRoom
 from auditor.facts.joins.pod_zones import PodZones, anti_affinity, zone_spreads
-from auditor.facts.joins.pool_obstacles import Obstacle, PoolFit, Stage
+from auditor.facts.joins.pool_obstacles import Obstacle, PoolFit, RuledOut, Stage
 from auditor.facts.joins.pool_sizes import PoolSizes
 from auditor.facts.joins.pools import PoolScalingGroups
 from auditor.facts.kubernetes.pods import Pod
@@ -68,6 +68,7 @@ class PoolFits:
         self._bases: dict[str, dict[str, str]] = {}
         self._asked: dict[tuple[bytes, str, Stage], Obstacle | NotKnown | None] = {}
         self._shapes: dict[str, bytes] = {}
+        self._verdicts: dict[tuple[bytes, Stage], RuledOut | NotKnown | None] = {}
 
     def enabled(self) -> list[NodePool]:
         """Return the pools that scale automatically. Raises NotKnown if a pool may be one and it is not known."""
@@ -85,12 +86,24 @@ class PoolFits:
             self._made[shape, stage] = [self._fit(pod, shape, pool, stage) for pool in self.enabled()]
         return self._made[shape, stage]
 
-    def ruled_out(self, pod: Pod, stage: Stage) -> list[PoolFit] | None:
+    def ruled_out(self, pod: Pod, stage: Stage) -> RuledOut | None:
         """Return why no pool can take a Pod, if the pool that comes furthest fails at this very stage; else None.
 
         Raises NotKnown if what is not known could make that difference.
         """
-        fits = self.through(pod, stage)
+        key = (self.shape(pod), stage)
+        if key not in self._verdicts:
+            try:
+                self._verdicts[key] = self._ruled_out(self.through(pod, stage), stage)
+            except NotKnown as gap:
+                self._verdicts[key] = gap
+        verdict = self._verdicts[key]
+        if isinstance(verdict, NotKnown):
+            raise verdict
+        return verdict
+
+    @staticmethod
+    def _ruled_out(fits: list[PoolFit], stage: Stage) -> RuledOut | None:
         if not fits or any(fit.is_open for fit in fits):
             return None
         here = [fit for fit in fits if fit.obstacle and fit.obstacle.stage is stage]
@@ -100,7 +113,7 @@ class PoolFits:
         open_ones = [fit for fit in fits if fit.obstacle is None]
         if open_ones or not any(not fit.unknown for fit in here):
             raise NotKnown(*dict.fromkeys(reason for fit in fits for reason in fit.reasons))
-        return fits
+        return RuledOut(tuple(fits), stage)
 
     def usable_zones(self, pod: Pod, pool: NodePool) -> list[str]:
         """Return the zones of a pool in which a Pod may run, sorted. Raises NotKnown."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 
 from auditor.facts.cloud.cs import NodePool
 from auditor.facts.table import Reason
@@ -57,3 +58,31 @@ class PoolFit:
     def reasons(self) -> tuple[Reason, ...]:
         """Why not everything is known."""
         return tuple(reason for _, reasons in self.unknown for reason in reasons)
+
+
+@dataclass(frozen=True)
+class RuledOut:
+    """Why no pool can take a Pod. Pods that ask the same share it, so that it is put into words once."""
+
+    fits: tuple[PoolFit, ...]
+    stage: Stage
+
+    @cached_property
+    def furthest_first(self) -> list[PoolFit]:
+        """The pools, those that come furthest first."""
+        return sorted(self.fits, key=lambda fit: (-(fit.obstacle.stage if fit.obstacle else 0), fit.pool.ref.path))
+
+    @cached_property
+    def described(self) -> list[str]:
+        """Each pool with what keeps the Pod off it."""
+        return [f"{fit.pool.ref.path}: {fit.obstacle.text}" for fit in self.furthest_first if fit.obstacle]
+
+    @cached_property
+    def nearest(self) -> list[PoolFit]:
+        """The pools that come furthest."""
+        return [fit for fit in self.furthest_first if fit.obstacle and fit.obstacle.stage is self.stage]
+
+    @cached_property
+    def is_certain(self) -> bool:
+        """Whether none of it rests on an estimate."""
+        return all(fit.obstacle is not None and fit.obstacle.is_certain for fit in self.fits)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from auditor.facts.cloud.cs import ContainerQuota, NodePool
-from auditor.facts.cloud.ecs import NO_SPOT, TypeStock, ZoneStock, type_stock_key
+from auditor.facts.cloud.ecs import POST_PAID, PRE_PAID, TypeStock, ZoneStock, type_stock_key
 from auditor.facts.cloud.ess import (
     Diagnosis,
     ScalingActivity,
@@ -16,6 +16,7 @@ from auditor.facts.cloud.ess import (
     ScalingGroupDiagnosis,
     ScalingGroupStrength,
 )
+from auditor.facts.joins.event_clock import EventClock
 from auditor.facts.joins.pool_fits import PoolFits
 from auditor.facts.joins.pools import PoolScalingGroups, PoolTypes
 from auditor.facts.kubernetes.nodes import Node
@@ -98,7 +99,7 @@ class ScalingBlocks:
         type_stocks: Table[TypeStock],
         container_quotas: Table[ContainerQuota],
         nodes: Table[Node],
-        observed_at: datetime,
+        event_clock: EventClock,
     ) -> None:
         """Join the tables."""
         self._groups = pool_scaling_groups
@@ -110,7 +111,7 @@ class ScalingBlocks:
         self._stocks = type_stocks
         self._quotas = container_quotas
         self._nodes = nodes
-        self._observed_at = observed_at
+        self._clock = event_clock
         self._states: dict[str, GroupState | NotKnown] = {}
         self._machines: int | None = None
 
@@ -129,7 +130,7 @@ class ScalingBlocks:
     def is_growing(self, pool: NodePool) -> bool:
         """Tell whether instances are being added to a pool right now. Raises NotKnown."""
         group = self._groups.of(pool)
-        return group is not None and bool(group.pending_capacity)
+        return group is not None and (bool(group.pending_capacity) or self._is_under_way(group))
 
     def _state(self, pool: NodePool) -> GroupState:
         group = self._groups.of(pool)
@@ -141,10 +142,10 @@ class ScalingBlocks:
         found: list[Blocked] = []
         for question in (self._at_maximum, self._at_quota, self._diagnosed, self._sold_out):
             found += _asked(question, pool, group, reasons)
-        growing = bool(group.pending_capacity)
+        growing = False
         failed = _asked(self._failed, pool, group, reasons)
         with suppress(NotKnown):  # the reasons are those of the question before
-            growing = growing or self._is_under_way(group)
+            growing = self.is_growing(pool)
         is_sold_out = any(one.block is Block.SOLD_OUT for one in found)
         found += [one for one in failed if not (is_sold_out and one.cause is ActivityCause.STOCK)]
         return GroupState(group, tuple(found), tuple(dict.fromkeys(reasons)), growing)
@@ -214,9 +215,8 @@ class ScalingBlocks:
                 pairs=sorted(pairs),
             )
             stock = [f"{pair}: {offer}" for pair, offer in sorted(pairs.items())]
-            yield Blocked(
-                Block.SOLD_OUT, text, {"payment": payment, "stock": stock}, payment in ("PostPaid", "PrePaid", NO_SPOT)
-            )
+            is_certain = payment in (POST_PAID, PRE_PAID)  # what is paid as it goes may stand in for spot
+            yield Blocked(Block.SOLD_OUT, text, {"payment": payment, "stock": stock}, is_certain)
 
     def _no_chance(self, group: ScalingGroup) -> Iterator[Blocked]:
         """Judge a group that names sizes by what Auto Scaling expects to get for them."""
@@ -259,9 +259,9 @@ class ScalingBlocks:
         kept = [
             one
             for one in (row.activities if row else [])
-            if one.started_at is None or self._observed_at - one.started_at <= ACTIVITIES_OF
+            if one.started_at is None or self._clock.now - one.started_at <= ACTIVITIES_OF
         ]
-        oldest = datetime.min.replace(tzinfo=self._observed_at.tzinfo)
+        oldest = datetime.min.replace(tzinfo=self._clock.now.tzinfo)
         return (
             sorted(kept, key=lambda one: one.started_at or oldest, reverse=True)
             if all(one.started_at for one in kept)
@@ -273,7 +273,7 @@ class ScalingBlocks:
         return any(
             (one.status or "").lower() == "inprogress"
             and is_scale_out(one)
-            and (one.started_at is None or self._observed_at - one.started_at < UNDER_WAY)
+            and (one.started_at is None or self._clock.now - one.started_at < UNDER_WAY)
             for one in self._recent(row)
         )
 

@@ -1,6 +1,7 @@
 """PersistentVolume ↔ disk, ↔ NAS mount target, ↔ the Pods that use it."""
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 
 from auditor.facts.cloud.ecs import Disk, Instance
 from auditor.facts.cloud.nas import FileSystem, MountTarget
@@ -109,10 +110,16 @@ class VolumeUsers:
 
     def reasons_for(self, claim_key: str) -> tuple[Reason, ...]:
         """Return why Pods that use a claim may be missing: only those of its namespace can."""
-        prefix = claim_key.partition("/")[0] + "/"
-        return tuple(
-            gap.reason for gap in self._pods.gaps if gap.keys is None or any(key.startswith(prefix) for key in gap.keys)
-        )
+        namespace = claim_key.partition("/")[0]
+        return tuple(reason for reason, touched in self._gaps if touched is None or namespace in touched)
+
+    @cached_property
+    def _gaps(self) -> list[tuple[Reason, set[str] | None]]:
+        """The gaps of the Pods, with the namespaces that they touch; None for all."""
+        return [
+            (gap.reason, None if gap.keys is None else {key.partition("/")[0] for key in gap.keys})
+            for gap in self._pods.gaps
+        ]
 
 
 def _by_claim(pods: Iterable[Pod]) -> dict[str, list[Pod]]:

@@ -23,6 +23,12 @@ class EventSeries(msgspec.Struct, rename="camel", frozen=True, gc=False):
     last_observed_time: datetime | None = None
 
 
+class EventSource(msgspec.Struct, rename="camel", frozen=True, gc=False):
+    """Who wrote the event, as reporters of the older kind say it."""
+
+    component: str = ""
+
+
 class Event(KubernetesObject, frozen=True):
     """An event. Those of newer reporters have ``eventTime`` and no count and no first and last time."""
 
@@ -38,12 +44,19 @@ class Event(KubernetesObject, frozen=True):
     last_timestamp: datetime | None = None
     event_time: datetime | None = None
     series: EventSeries | None = None
+    source: EventSource = EventSource()
+    reporting_component: str = ""
 
     @property
     def about(self) -> str:
         """The object in question, as ``kind/namespace/name``."""
         thing = self.involved_object
         return f"{thing.kind}/{thing.namespace}/{thing.name}"
+
+    @property
+    def reporter(self) -> str:
+        """The component that wrote it; empty if it was not said."""
+        return self.reporting_component or self.source.component
 
     @property
     def seen_at(self) -> datetime | None:

@@ -27,6 +27,13 @@ def reads_only(access_modes: Sequence[str] | None) -> bool:
     return bool(access_modes) and set(access_modes or ()) == {"ReadOnlyMany"}
 
 
+def _attribute(given: dict[str, str] | None, name: str) -> str:
+    """Return what a driver is told under a name; empty if nothing. The NAS drivers take it in any case."""
+    if not given:
+        return ""
+    return given[name] if name in given else next((given[key] for key in given if key.lower() == name), "")
+
+
 class CsiVolume(msgspec.Struct, rename="camel", frozen=True):
     """A volume that a CSI driver mounts."""
 
@@ -102,9 +109,9 @@ class PersistentVolume(AnnotatedObject, frozen=True):
     def nas_server(self) -> str | None:
         """The mount-target domain of a NAS volume, empty if it names none; None for a volume of another kind."""
         if self.spec.csi and self.spec.csi.driver == NAS_CSI_DRIVER:
-            return (self.spec.csi.volume_attributes or {}).get("server", "")
+            return _attribute(self.spec.csi.volume_attributes, "server")
         if self.spec.flex and self.spec.flex.driver == NAS_FLEX_DRIVER:
-            return (self.spec.flex.options or {}).get("server", "")
+            return _attribute(self.spec.flex.options, "server")
         if self.spec.nfs and self.spec.nfs.server.endswith(".aliyuncs.com"):
             return self.spec.nfs.server
         return None

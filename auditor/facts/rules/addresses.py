@@ -3,6 +3,7 @@
 import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 _IPV6_START = 1 << 64
 """Where IPv6 begins on the one number line that both families share, far enough from IPv4's end at 2**32."""
@@ -86,7 +87,7 @@ class AddressSet:
         """Its IPv6 part."""
         return self & AddressSet.of("::/0")
 
-    @property
+    @cached_property
     def size(self) -> int:
         """The number of addresses."""
         return sum(last - first + 1 for first, last in self._intervals)
@@ -106,6 +107,10 @@ class AddressSet:
                 for block in ipaddress.summarize_address_range(*ends)
             ]
         return blocks
+
+    def first_cidrs(self, most: int) -> list[str]:
+        """Return the first of the CIDR blocks: of a set of thousands of single addresses nobody reads them all."""
+        return AddressSet(self._intervals[:most]).cidrs[:most]
 
     def __str__(self) -> str:
         """Return the CIDR blocks, with commas."""

@@ -47,8 +47,8 @@ def read_server(name: str) -> NasServer | None:
     """Return what the name of a mount target says; None for a server that is none of NAS. Case does not matter."""
     domain = name.strip().lower()
     match = _DOMAIN.match(domain)
-    if match is None or _ACCESS_POINT.match(domain):
-        return None
+    if match is None or _ACCESS_POINT.match(domain) or match["host"].startswith("bmcpfs-"):
+        return None  # CPFS for Lingjun has a driver and ids of its own
     kind = match["kind"] or next((k for k in (EXTREME, CPFS) if match["host"].startswith(f"{k}-")), "")
     return NasServer(domain, match["region"], kind)
 

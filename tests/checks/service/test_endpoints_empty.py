@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from auditor.facts.kubernetes.batch import CronJob, Job
 from auditor.facts.kubernetes.pods import Pod
 from auditor.facts.kubernetes.services import EndpointSlice, Service
 from auditor.facts.kubernetes.workloads import DaemonSet, Deployment, ReplicaSet, StatefulSet
@@ -402,13 +403,14 @@ def test_the_second_address_family_has_no_endpoint() -> None:
 # --- what is not known -------------------------------------------------------------------------------------------
 
 WORKLOADS = {"deployments", "statefulsets", "replicasets", "daemonsets"}
+RUNS = {"cron_jobs", "jobs"}
 HEALTHY = empty(pod(ready=True), slices=(piece(True),))
 NOBODY = empty()
 UNREADY = empty(pod())
 
 
 def test_the_tables_are_these() -> None:
-    assert kit.tables_needed(CHECK) == WORKLOADS | {"services", "endpoint_slices", "pods"}
+    assert kit.tables_needed(CHECK) == WORKLOADS | RUNS | {"services", "endpoint_slices", "pods"}
 
 
 @pytest.mark.parametrize("table", ["services", "endpoint_slices"])
@@ -417,12 +419,12 @@ def test_not_evaluated_without(table: str) -> None:
         kit.is_not_evaluated(CHECK, kit.without(base, table))
 
 
-@pytest.mark.parametrize("table", sorted(WORKLOADS | {"pods"}))
+@pytest.mark.parametrize("table", sorted(WORKLOADS | RUNS | {"pods"}))
 def test_a_service_with_endpoints_is_untouched_without(table: str) -> None:
     quiet(kit.without(HEALTHY, table))
 
 
-@pytest.mark.parametrize("table", sorted(WORKLOADS | {"pods"}))
+@pytest.mark.parametrize("table", sorted(WORKLOADS | RUNS | {"pods"}))
 def test_a_service_without_pods_is_not_evaluated_without(table: str) -> None:
     kit.is_not_evaluated(CHECK, kit.without(NOBODY, table))
 
@@ -444,3 +446,71 @@ def test_a_service_without_selector_needs_neither_pods_nor_workloads() -> None:
     base = kit.landscape(services=[service(selector=None)])
     for table in WORKLOADS | {"pods"}:
         one(kit.without(base, table))
+
+
+# --- what runs to an end -----------------------------------------------------------------------------------------
+
+
+def cron_job(labels: dict[str, str] = WEB, **spec: Any) -> CronJob:
+    template = {"spec": {"template": {"metadata": {"labels": labels}}}}
+    data = {
+        "metadata": make.meta("nightly", "shop"),
+        "spec": {"schedule": "0 3 * * *", "jobTemplate": template, **spec},
+    }
+    return msgspec.convert(data, CronJob)
+
+
+def job(name: str = "nightly-1", of: str = "", ended: str = "", labels: dict[str, str] = WEB, **spec: Any) -> Job:
+    owner = [{"kind": "CronJob", "name": of, "controller": True}] if of else None
+    data = {
+        "metadata": make.meta(name, "shop", uid=f"uid-{name}", ownerReferences=owner),
+        "spec": {"template": {"metadata": {"labels": labels}}, **spec},
+        "status": {"conditions": [{"type": ended, "status": "True"}] if ended else []},
+    }
+    return msgspec.convert(data, Job)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"cron_jobs": [cron_job()]},
+        {"cron_jobs": [cron_job(suspend=True)]},
+        {"cron_jobs": [cron_job()], "jobs": [job(of="nightly", ended="Complete")]},
+        {"cron_jobs": [cron_job()], "jobs": [job(of="nightly", ended="Failed")]},
+        {"jobs": [job(ended="Complete")]},
+        {"jobs": [job(suspend=True)]},
+    ],
+)
+def test_between_two_runs_is_only_noted(more: dict[str, Any]) -> None:
+    finding = one(empty(**more))
+    assert (finding.severity, finding.certainty) == (Severity.INFO, Certainty.CONFIRMED)
+    assert "not running now" in str(finding.message)
+
+
+def test_a_failed_pod_of_a_cron_job_is_only_noted() -> None:
+    assert one(empty(pod(phase="Failed"), cron_jobs=[cron_job()])).severity is Severity.INFO
+
+
+def test_the_label_that_kubernetes_gives_to_the_pods_of_a_job() -> None:
+    by_name = service(selector={"job-name": "nightly-1"})
+    assert one(empty(of=by_name, jobs=[job(ended="Complete", labels={})])).severity is Severity.INFO
+
+
+def test_a_run_that_should_have_pods_and_has_none() -> None:
+    assert one(empty(jobs=[job()])).severity is Severity.HIGH
+    assert one(empty(jobs=[job(ended="Failed")])).severity is Severity.HIGH
+    finding = one(empty(cron_jobs=[cron_job()], jobs=[job(of="nightly")]))
+    assert (finding.severity, broken(finding)) == (Severity.HIGH, ["Job shop/nightly-1"])
+
+
+def test_a_cron_job_that_makes_other_pods_excuses_nothing() -> None:
+    other = cron_job({"app": "other"})
+    assert one(empty(cron_jobs=[other])).severity is Severity.HIGH
+    assert one(empty(cron_jobs=[cron_job()], deployments=[workload(Deployment, 2)])).severity is Severity.HIGH
+
+
+def test_where_something_else_makes_the_pods_runs_are_not_asked_for() -> None:
+    for table in RUNS:
+        one(kit.without(empty(deployments=[workload(Deployment, 2)]), table))
+        one(kit.without(empty(deployments=[workload(Deployment, 0)]), table))
+        one(kit.without(UNREADY, table))

@@ -11,7 +11,8 @@ import responses
 
 from auditor.collect.alibaba.failures import CallFailed
 from auditor.collect.alibaba.pacing import Backoff, Limiter, Limits, Meter, repeat
-from auditor.collect.alibaba.sdk import Request, proxies_for
+from auditor.collect.alibaba.sdk import Request
+from auditor.collect.alibaba.transport import proxies_for
 from auditor.facts.table import ReasonKind
 from auditor.facts.text import t
 from tests.collect.alibaba.kit import CLUSTER, DISKS, client_of, failure, make_client

@@ -12,16 +12,19 @@ import responses
 from auditor.collect.alibaba import credentials
 from auditor.collect.alibaba.credentials import CredentialSettings, open_credentials
 from auditor.collect.alibaba.failures import CallFailed
-from auditor.collect.alibaba.sdk import METADATA_SERVICE, Request
+from auditor.collect.alibaba.sdk import Request
 from auditor.collect.alibaba.sts import caller, preflight
+from auditor.collect.alibaba.transport import METADATA_SERVICE
 from auditor.facts.table import ReasonKind, State
+from tests.collect.alibaba.conftest import SEND
 from tests.collect.alibaba.kit import KEY, client_of, fill
-from tests.fakes.cloud import ACCESS_KEY_ID, ACCESS_KEY_SECRET, FakeCloud
+from tests.fakes.cloud import ACCESS_KEY_ID, ACCESS_KEY_SECRET, ApiError, FakeCloud
 from tests.fakes.metadata import ROLE, ROLES, TOKEN, URI, FakeMetadata
 
 ARN = "acs:ram::1098765432101234:role/ack-auditor"
 PROVIDER = "acs:ram::1098765432101234:oidc-provider/ack-rrsa"
 IDENTITY = Request("sts", "GetCallerIdentity")
+BALANCERS = Request("slb", "DescribeLoadBalancers")
 FORM = "%Y-%m-%dT%H:%M:%SZ"
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 
@@ -155,8 +158,8 @@ def test_a_credentials_uri_heeds_the_proxy_variables(
     given = cloud.state.sts.issue(ARN, "by-uri", 3600)
     settings = CredentialSettings("uri", uri="https://uri.example/credentials")
     source = open_credentials(settings, "cn-hangzhou", "https://sts.aliyuncs.com").source
-    with responses.RequestsMock() as mock:
-        mock.get("https://uri.example:443/credentials", json={"Code": "Success", **given})
+    with responses.RequestsMock(target=SEND) as mock:
+        mock.get("https://uri.example/credentials", json={"Code": "Success", **given})
         assert source().security_token == given["SecurityToken"]
         assert _proxies(mock.calls[0].request)["https"] == proxy
 
@@ -250,3 +253,89 @@ def test_a_session_that_can_not_be_renewed_is_said_by_each_table_that_comes_afte
     assert tables["clusters"].state is State.KNOWN
     assert tables["load_balancers"].reasons[0].missing == ("sts:AssumeRole",)
     assert caught.value.missing == ("sts:AssumeRole",)
+
+
+def take_back(cloud: FakeCloud, times: int = 1) -> None:
+    """Let every token that was given out so far be refused, while the cluster is asked for, so many times."""
+
+    def refuse(_answer: Any) -> None:
+        for key in cloud.state.sts.keys.values():
+            if key.token:
+                key.expires = datetime.now(UTC) - timedelta(seconds=1)
+
+    cloud.mutate("cs:DescribeClusterDetail", refuse, times=times)
+
+
+@pytest.mark.parametrize("kind", ["ram_role", "rrsa", "uri", "ecs_role", "default"])
+def test_a_token_that_is_taken_back_is_replaced(
+    cloud: FakeCloud, metadata: FakeMetadata, tmp_path: Path, kind: str
+) -> None:
+    (tmp_path / "token").write_text("oidc-token-1")
+    cloud.state.sts.oidc_tokens = {"oidc-token-1"}
+    take_back(cloud)
+    with metadata.serve() as address:
+        settings = {
+            "ram_role": CredentialSettings("ram_role", role_arn=ARN, source=KEY),
+            "rrsa": CredentialSettings(
+                "rrsa", role_arn=ARN, oidc_provider_arn=PROVIDER, oidc_token_file=str(tmp_path / "token")
+            ),
+            "uri": CredentialSettings("uri", uri=f"http://{address}{URI}"),
+        }.get(kind, CredentialSettings(kind))
+        with client_of(cloud, credentials=settings) as client:
+            tables = fill(client, ["clusters", "load_balancers", "disks", "vswitches"])
+            assert client.cost("slb").retries == 1
+            assert client.use("slb:DescribeLoadBalancers").answered == 1
+    assert {name: table.state for name, table in tables.items()} == dict.fromkeys(tables, State.KNOWN)
+
+
+def test_a_token_of_those_who_take_on_a_role_is_replaced_too(cloud: FakeCloud, metadata: FakeMetadata) -> None:
+    source = CredentialSettings("ecs_role")
+    take_back(cloud)
+    with client_of(cloud, credentials=CredentialSettings("ram_role", role_arn=ARN, source=source)) as client:
+        tables = fill(client, ["clusters", "load_balancers"])
+    assert {table.state for table in tables.values()} == {State.KNOWN}
+    assert cloud.actions().count("sts:AssumeRole") == 3, "the second by the instance's token that was refused too"
+
+
+def test_a_token_that_is_refused_whichever_it_is_is_not_replaced_for_ever(cloud: FakeCloud) -> None:
+    error = ApiError("InvalidSecurityToken.Expired", "no", 400)
+    cloud.fail_with("slb:*", error)
+    with client_of(cloud, credentials=CredentialSettings("ram_role", role_arn=ARN, source=KEY)) as client:
+        for _ in range(6):
+            with pytest.raises(CallFailed, match="security token"):
+                client.call(BALANCERS)
+    assert cloud.actions().count("sts:AssumeRole") == 4
+    assert cloud.actions().count(BALANCERS.permission) == 9
+
+
+def test_a_token_that_is_configured_can_not_be_replaced(cloud: FakeCloud) -> None:
+    given = cloud.state.sts.issue(ARN, "session", 3600)
+    parts = (given["AccessKeyId"], given["AccessKeySecret"], given["SecurityToken"])
+    cloud.fail_with("slb:*", ApiError("InvalidSecurityToken.Expired", "no", 400))
+    with (
+        client_of(cloud, credentials=CredentialSettings("sts", *parts)) as client,
+        pytest.raises(CallFailed, match="security token"),
+    ):
+        client.call(BALANCERS)
+    assert cloud.actions() == [BALANCERS.permission]
+
+
+@pytest.mark.parametrize("kind", ["ecs_role", "default"])
+def test_what_the_instance_answers_is_never_repeated(cloud: FakeCloud, metadata: FakeMetadata, kind: str) -> None:
+    metadata.give = lambda: {"AccessKeySecret": "canary-of-the-instance", "secret_key": "canary-of-the-instance"}
+    with client_of(cloud, credentials=CredentialSettings(kind)) as client:
+        reason = preflight(client)
+    assert reason is not None
+    assert "the role of the instance" in str(reason.message)
+    assert "CredentialException" in str(reason.message)
+    assert "canary" not in repr(reason)
+
+
+def test_the_files_of_profiles_are_never_repeated(cloud: FakeCloud, tmp_path: Path) -> None:
+    write_profiles(tmp_path, {"name": "audit", "mode": "canary-mode", "access_key_secret": "canary-secret"})
+    with client_of(cloud, credentials=CredentialSettings("profile", profile="audit")) as client:
+        reason = preflight(client)
+    assert reason is not None
+    assert "~/.aliyun/config.json: " in str(reason.message)
+    assert "~/.alibabacloud/credentials.ini: " in str(reason.message)
+    assert "canary" not in repr(reason)

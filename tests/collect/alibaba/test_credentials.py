@@ -10,7 +10,7 @@ import pytest
 from auditor.collect.alibaba import credentials
 from auditor.collect.alibaba.credentials import CredentialSettings, open_credentials
 from auditor.collect.alibaba.failures import CallFailed
-from auditor.collect.alibaba.role_session import RoleSession
+from auditor.collect.alibaba.role_session import RETRIED_AFTER, RoleSession
 from auditor.collect.alibaba.sdk import Request
 from auditor.collect.alibaba.sts import preflight
 from auditor.collect.errors import ConfigError
@@ -213,6 +213,60 @@ def test_a_session_is_renewed_before_its_end(monkeypatch: pytest.MonkeyPatch) ->
     now.append(now[-1] + timedelta(minutes=5))
     with pytest.raises(CallFailed, match="down"):
         session()
+
+
+def test_a_renewal_that_failed_is_not_tried_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [datetime(2026, 11, 23, 8, 0, tzinfo=UTC)]
+
+    def clock() -> float:
+        return now[-1].timestamp()
+
+    monkeypatch.setattr("auditor.collect.alibaba.role_session.time.time", clock)
+    asked: list[datetime] = []
+    ends = now[0] + timedelta(minutes=4)
+
+    def ask() -> dict[str, Any]:
+        asked.append(now[-1])
+        if len(asked) in (2, 3):
+            raise CallFailed("sts", ReasonKind.TIMEOUT, t("slow"))
+        parts = {"AccessKeyId": "id", "AccessKeySecret": "secret", "SecurityToken": f"token-{len(asked)}"}
+        return {"Credentials": {**parts, "Expiration": ends.isoformat()}}
+
+    session = RoleSession(ask)
+    assert session().security_token == "token-1"
+    assert [session().security_token for _ in range(5)] == ["token-1"] * 5
+    assert len(asked) == 2, "it ends soon, so a renewal was tried, but once for all five"
+    now.append(now[-1] + timedelta(seconds=RETRIED_AFTER + 1))
+    assert [session().security_token for _ in range(5)] == ["token-1"] * 5
+    assert len(asked) == 3
+    now.append(now[-1] + timedelta(seconds=RETRIED_AFTER + 1))
+    assert session().security_token == "token-4"
+
+
+def test_a_session_that_has_ended_is_asked_for_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [datetime(2026, 11, 23, 8, 0, tzinfo=UTC)]
+
+    def clock() -> float:
+        return now[-1].timestamp()
+
+    monkeypatch.setattr("auditor.collect.alibaba.role_session.time.time", clock)
+    asked: list[int] = []
+
+    def ask() -> dict[str, Any]:
+        asked.append(1)
+        if len(asked) > 1:
+            raise CallFailed("sts", ReasonKind.TIMEOUT, t("slow"))
+        ends = (now[-1] + timedelta(minutes=4)).isoformat()
+        return {"Credentials": {"AccessKeyId": "id", "AccessKeySecret": "s", "SecurityToken": "t", "Expiration": ends}}
+
+    session = RoleSession(ask)
+    session()
+    session()
+    now.append(now[-1] + timedelta(minutes=4))
+    for _ in range(2):
+        with pytest.raises(CallFailed, match="slow"):
+            session()
+    assert len(asked) == 4
 
 
 @pytest.mark.parametrize(

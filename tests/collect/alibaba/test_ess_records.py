@@ -91,8 +91,9 @@ def test_one_failed_group_is_a_gap_for_it_alone(cloud: FakeCloud, table: str) ->
 
 
 def test_a_product_that_is_throttled_for_ever_leaves_its_tables_unknown(cloud: FakeCloud) -> None:
+    with client_of(cloud) as unhurried:
+        groups = fill_one(unhurried, "scaling_groups")
     with client_of(cloud, deadline_seconds=1) as client:
-        groups = fill_one(client, "scaling_groups")
         cloud.throttle("ess:*")
         activities = fill_one(client, "scaling_activities", scaling_groups=groups)
     assert activities.state is State.UNAVAILABLE

@@ -20,8 +20,10 @@ from auditor.collect.alibaba.paging import (
     gather,
 )
 from auditor.collect.alibaba.sdk import Request
-from auditor.facts.table import ReasonKind
+from auditor.facts.table import ReasonKind, State
 from auditor.facts.text import t
+from tests.collect.alibaba.kit import client_of, fill_one
+from tests.fakes.cloud import FakeCloud
 
 DENIED = CallFailed("ecs", ReasonKind.FORBIDDEN, t("denied"), code="Forbidden.RAM", missing=("ecs:DescribeThings",))
 NOT_OPENED = CallFailed("nas", ReasonKind.ERROR, t("not open"), code="OperationDenied.ServiceNotOpen")
@@ -256,3 +258,53 @@ def test_a_page_of_container_service_that_is_not_full_ends_the_list() -> None:
     listing, script = read(CS_PAGE, cs_page([1]))
     assert (listing.items, listing.reasons) == ([1], [])
     assert len(script.asked) == 1
+
+
+def things(*numbers: int) -> list[dict[str, int]]:
+    return [{"n": number} for number in numbers]
+
+
+@pytest.mark.parametrize("total", [4, 6])
+def test_a_numbered_list_that_changes_between_its_pages_is_begun_once_more(total: int) -> None:
+    again = [page(things(2, 3), 4), page(things(4, 5), 4)]
+    listing, script = read(Numbered(2), page(things(1, 2), 5), page(things(4, 5), total), *again)
+    assert listing.items == things(2, 3, 4, 5), "number 3 was pushed to the page that had been read"
+    assert listing.reasons == []
+    assert [asked["PageNumber"] for asked in script.asked] == [1, 2, 1, 2]
+
+
+def test_a_numbered_list_that_does_not_stand_still_is_truncated() -> None:
+    changing = [page(things(n, n + 1), 9 - n) for n in range(4)]
+    listing, script = read(Numbered(2), *changing)
+    assert kinds(listing) == [ReasonKind.TRUNCATED]
+    assert listing.items == things(2, 3), "what was read since the second start is kept"
+    assert "changed again and again" in str(listing.reasons[0].message)
+    assert len(script.asked) == 4
+
+
+def test_a_total_that_is_left_out_once_is_no_change() -> None:
+    listing, script = read(Numbered(2), page(things(1, 2), 3), page(things(3)))
+    assert listing.items == things(1, 2, 3)
+    assert listing.reasons == []
+    assert len(script.asked) == 2
+
+
+def test_a_list_by_tokens_may_shrink() -> None:
+    listing, _ = read(Tokened(2), page(things(1, 2), 4, NextToken="t"), page(things(4), 3))
+    assert listing.items == things(1, 2, 4)
+    assert listing.reasons == []
+
+
+def test_a_load_balancer_that_is_deleted_meanwhile_hides_no_other(cloud: FakeCloud) -> None:
+    for number in range(150):
+        cloud.state.slb.add_load_balancer(f"lb-more{number:03d}")
+
+    def delete_one(answer: Any) -> None:
+        first = answer["LoadBalancers"]["LoadBalancer"][3]["LoadBalancerId"]
+        del cloud.state.slb.load_balancers[first]
+
+    cloud.mutate("slb:DescribeLoadBalancers", delete_one, times=1)
+    with client_of(cloud) as client:
+        table = fill_one(client, "load_balancers")
+    assert table.state is State.KNOWN
+    assert {row.id for row in table.all()} == set(cloud.state.slb.load_balancers)

@@ -18,10 +18,22 @@ SECRET = "verySecretValue123"
         f"header x-acs-security-token: {SECRET}",
         f"Specified signature is not matched. server string to sign is:POST&%2F&AccessKeyId%3D{SECRET}%26Action",
         f"UserData={SECRET} DefaultPasswd={SECRET}",
+        f"Authorization: acs LTAI5tKey:{SECRET}=",
+        f'"Authorization":"acs LTAI5tKey:{SECRET}="',
+        f"headers={{'Authorization': 'acs LTAI5tKey:{SECRET}=', 'Host': 'ecs'}}",
+        f'\\"Authorization\\": \\"Bearer {SECRET}\\"',
+        f"Authorization%3A%20acs%20LTAI5tKey%3A{SECRET}",
+        f"{{'AccessKeySecret': '{SECRET}', 'SecretAccessKey': '{SECRET}', 'sts_token': '{SECRET}'}}",
+        f'{{"data": {{"access_key": "{SECRET}", "secret_key": "{SECRET}", "security_token": "{SECRET}"}}}}',
     ],
 )
 def test_values_beside_the_name_of_a_secret_are_removed(text: str) -> None:
     assert SECRET not in scrub(text)
+
+
+def test_the_lines_around_a_signature_stay() -> None:
+    text = scrub(f"refused\nAuthorization: acs LTAI5tKey:{SECRET}= and more\nsince it is old")
+    assert text == "refused Authorization: *** since it is old"
 
 
 def test_given_secrets_are_removed_wherever_they_stand() -> None:

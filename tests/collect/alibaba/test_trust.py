@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from auditor.collect.alibaba.credentials import CredentialSettings
-from auditor.collect.alibaba.sdk import Trust
 from auditor.collect.alibaba.sts import caller, preflight
+from auditor.collect.alibaba.transport import Trust
 from auditor.collect.errors import ConfigError
 from auditor.facts.table import ReasonKind
 from tests.collect.alibaba.kit import CLUSTER, DISKS, KEY, make_client
@@ -83,6 +83,36 @@ def test_a_file_that_can_not_be_used_is_named_with_its_key(tmp_path: Path, conte
         Trust(file)
     with pytest.raises(ConfigError, match="ca_file"):
         make_client(ca_file=file)
+
+
+@pytest.mark.parametrize("content", [None, b"not a certificate"])
+def test_a_bundle_of_the_environment_that_can_not_be_used_is_named_with_its_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None
+) -> None:
+    file = tmp_path / "bundle.pem"
+    if content is not None:
+        file.write_bytes(content)
+    monkeypatch.setenv("ALIBABA_CLOUD_CA_BUNDLE", str(file))
+    with pytest.raises(ConfigError, match=r"ALIBABA_CLOUD_CA_BUNDLE: .*bundle\.pem can't be used: .*PEM"):
+        make_client()
+
+
+def test_an_empty_bundle_of_the_environment_switches_nothing_off(
+    cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALIBABA_CLOUD_CA_BUNDLE", "")
+    with cloud.serve(certificate=VALID) as base_url:
+        client = make_client(endpoint=base_url, deadline_seconds=5)
+        reason = preflight(client)
+        client.close()
+    assert reason is not None
+    assert reason.kind is ReasonKind.UNREACHABLE
+    assert cloud.calls == []
+
+
+def test_a_folder_of_certificates_may_be_the_bundle(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("ALIBABA_CLOUD_CA_BUNDLE", str(tmp_path))
+    make_client().close()
 
 
 def test_calls_go_through_the_proxy_of_the_environment_but_for_no_proxy(

@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
+from auditor.facts.cloud.cs import Cluster
 from auditor.facts.cloud.vpc import Eip, NextHop, RouteEntry, RouteTable, Vpc
-from auditor.facts.table import NotKnown, ReasonKind, State, Table
+from auditor.facts.table import NotKnown, Reason, ReasonKind, State, Table
+from auditor.facts.text import t
 from tests.checks import make
 from tests.collect.alibaba.kit import client_of, fill, fill_one
 from tests.fakes.cloud import FakeCloud
@@ -91,8 +93,9 @@ def test_public_addresses_of_load_balancers(cloud: FakeCloud) -> None:
 def test_the_calls(cloud: FakeCloud) -> None:
     with client_of(cloud) as client:
         instances = fill_one(client, "instances")
+        clusters = fill_one(client, "clusters")
         cloud.calls.clear()
-        fill(client, TABLES, instances=instances)
+        fill(client, TABLES, instances=instances, clusters=clusters)
     assert cloud.actions() == [
         "vpc:DescribeVpcs",
         "vpc:DescribeRouteTableList",
@@ -109,7 +112,7 @@ def test_many_vpcs_are_asked_for_twenty_at_a_time(cloud: FakeCloud) -> None:
     for n in range(25):
         cloud.state.vpc.add_vpc(f"vpc-{n:02d}", f"10.{n}.0.0/16")
     instances = Table("instances", [make.instance(f"{n}", vpc_id=f"vpc-{n:02d}") for n in range(26)])
-    vpcs = filled(cloud, "vpcs", instances=instances)
+    vpcs = filled(cloud, "vpcs", instances=instances, clusters=Table("clusters"))
     assert len(vpcs) == 25
     assert vpcs.get("vpc-25") is None
     assert cloud.actions() == ["vpc:DescribeVpcs"] * 2
@@ -126,9 +129,21 @@ def test_many_routes_come_in_pages(cloud: FakeCloud) -> None:
 def test_without_nodes_there_is_no_vpc_to_ask_for(cloud: FakeCloud) -> None:
     nobody: Table[Any] = Table("instances", asked=())
     with client_of(cloud) as client:
-        tables = fill(client, ("vpcs", "route_tables", "route_entries"), instances=nobody)
+        clusters = fill_one(client, "clusters")
+        cloud.calls.clear()
+        tables = fill(client, ("vpcs", "route_tables", "route_entries"), instances=nobody, clusters=clusters)
     assert cloud.calls == []
     assert {tables[name].state for name in ("vpcs", "route_tables", "route_entries")} == {State.KNOWN}
+
+
+@pytest.mark.parametrize("table", ["vpcs", "route_tables"])
+@pytest.mark.parametrize("vpc", [VPC, None])
+def test_the_clusters_own_vpc_where_no_node_can_be_read(cloud: FakeCloud, table: str, vpc: str | None) -> None:
+    why = Reason("kubernetes", ReasonKind.FORBIDDEN, t("denied"), missing=("list nodes",))
+    unread: Table[Any] = Table.unavailable("instances", why)
+    found = filled(cloud, table, instances=unread, clusters=Table("clusters", [Cluster("c1", vpc_id=vpc)]))
+    assert found.state is (State.KNOWN if vpc else State.UNAVAILABLE)
+    assert found.reasons == (() if vpc else (why,))
 
 
 @pytest.mark.parametrize("table", TABLES)

@@ -24,7 +24,7 @@ def volume(**spec: Any) -> dict[str, Any]:
 
 
 KEYS = {"akId": CANARY, "akSecret": CANARY, "otherOpts": f"-o passwd={CANARY}", "bucket": "logs", "path": "/a"}
-SOURCES = [
+SOURCES: list[dict[str, Any]] = [
     {"csi": {"driver": "ossplugin.csi.alibabacloud.com", "volumeHandle": "oss-1", "volumeAttributes": KEYS}},
     {"flexVolume": {"driver": "alicloud/oss", "options": KEYS}},
     {

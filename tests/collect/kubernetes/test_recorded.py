@@ -106,13 +106,14 @@ def test_annotations_that_are_ballast_are_dropped(cluster: FakeKubernetes, clien
     def annotate(node: dict[str, Any]) -> None:
         node["metadata"]["annotations"] = {
             "kubectl.kubernetes.io/last-applied-configuration": '{"password":"once"}',
-            "example.com/long": "x" * 4097,
-            "example.com/steers": "y" * 4096,
+            "node.alibabacloud.com/long": "x" * 4097,
+            "node.alibabacloud.com/steers": "y" * 4096,
+            "example.com/steers-nothing": "z",
         }
 
     cluster.patch("/api/v1/nodes", "cn-hangzhou.192.168.0.11", annotate)
     node = row_of(collect(client, "nodes"), "cn-hangzhou.192.168.0.11")
-    assert set(node.annotations) == {"example.com/steers"}
+    assert set(node.annotations) == {"node.alibabacloud.com/steers"}
 
 
 def test_environment_and_arguments_of_containers_are_not_kept(

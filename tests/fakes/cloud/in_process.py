@@ -20,15 +20,17 @@ PLAIN = "requests.adapters.HTTPAdapter.send"
 
 CLOUD = re.compile(r"https?://[^/?]+\.aliyuncs\.com(:\d+)?(/|\?|$)")
 ELSEWHERE = re.compile(rf"(?!{CLOUD.pattern})")
+HERE = re.compile(r"http://127\.0\.0\.1[:/]")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 @contextlib.contextmanager
 def intercepting(answer: Callable[[Request], Reply]) -> Iterator[None]:
-    """Answer every ``*.aliyuncs.com``; other hosts are refused to the SDK, and left alone otherwise."""
+    """Answer every ``*.aliyuncs.com``; others but this machine are refused to the SDK, and left alone otherwise."""
     sdk = responses.RequestsMock(False, target=SDK, real_adapter_send=VendoredAdapter.send)
     plain = responses.RequestsMock(False, target=PLAIN, real_adapter_send=requests.adapters.HTTPAdapter.send)
     plain.add_passthru(ELSEWHERE)
+    sdk.add_passthru(HERE)
 
     def reply_to(request: Any) -> tuple[int, dict[str, str], bytes] | Exception:
         try:

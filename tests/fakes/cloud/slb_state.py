@@ -135,15 +135,19 @@ class SlbState:
         return self.master_slave_groups[group_id]
 
     def add_listener(self, balancer_id: str, port: int, protocol: str, group_id: str = "", **fields: Any) -> Json:
-        """Add a running listener; ``config`` among the fields adds to the part of its protocol."""
+        """Add a running listener; ``config`` among the fields adds to the part of its protocol.
+
+        Without a group of either kind it sends what comes to the default group, at its own port.
+        """
         config = {"HealthCheck": "on", "HealthCheckConnectPort": 0, **fields.pop("config", {})}
         if protocol == "tcp":
             config = {"PersistenceTimeout": 0, "EstablishedTimeout": 900, "ProxyProtocolV2Enabled": "false", **config}
         if protocol in ("http", "https"):
             config = {"StickySession": "off", **config}
+        has_group = group_id or "MasterSlaveServerGroupId" in config
         listener: Json = {
             "AclStatus": "off",
-            "BackendServerPort": 0,
+            "BackendServerPort": 0 if has_group else port,
             "Bandwidth": -1,
             "Description": "",
             "ListenerPort": port,

@@ -4,11 +4,13 @@ import base64
 import json
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Self
 
 from tests.fakes.kubernetes import rbac, recorded
+from tests.fakes.kubernetes.execs import Execs
 from tests.fakes.kubernetes.faults import Answer, Fault, Faults
 from tests.fakes.kubernetes.forms import Form
 from tests.fakes.kubernetes.logs import Logs, NoLog
@@ -23,14 +25,25 @@ SECRET_DATA = base64.b64encode(b"do-not-read-this-password").decode()
 SELF_REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 SUBJECT_REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 
+INGRESS_PAGES = {
+    "/metrics": (
+        "# HELP nginx_ingress_controller_config_last_reload_successful Whether the last configuration reload attempt "
+        "was successful\n"
+        "# TYPE nginx_ingress_controller_config_last_reload_successful gauge\n"
+        'nginx_ingress_controller_config_last_reload_successful{controller_class="k8s.io/ingress-nginx"} 1\n'
+        "nginx_ingress_controller_config_last_reload_successful_timestamp_seconds{} 1.763851e+09\n"
+    )
+}
+"""What every Ingress controller of the fake serves, by the path. ``pod_pages`` may hold others by the Pod and path."""
+
 
 class FakeKubernetes:
     """An API server on a port of the loopback interface. Use as a context manager.
 
     ``objects`` is the store; ``requests`` is what was seen, in order. ``logs`` holds a text by
     ``namespace/name`` of a Pod, or ``namespace/name/container``, for those that shall not have the usual line, and
-    ``previous_logs`` those of the containers before the last restart. ``unwell`` holds the parts that a health page
-    (``/livez``, ``/readyz``) says are not well.
+    ``previous_logs`` those of the containers before the last restart. ``execs`` is what commands in containers
+    print. ``unwell`` holds the parts that a health page (``/livez``, ``/readyz``) says are not well.
     """
 
     def __init__(self, port: int = 0, certificate: Path | None = None) -> None:
@@ -41,7 +54,9 @@ class FakeKubernetes:
         self.container_logs = Logs()
         self.logs = self.container_logs.texts
         self.previous_logs = self.container_logs.previous
+        self.execs = Execs()
         self.unwell: dict[str, set[str]] = {}
+        self.pod_pages = dict(INGRESS_PAGES)
         self.token = TOKEN
         self.before_answer: Callable[[Request], object] = lambda _request: None
         self._denied: set[str] = set()
@@ -170,11 +185,31 @@ class FakeKubernetes:
             form.document(kind, self._version.api_version(request.collection, api_version), _meta(page), items)
         )
 
+    def _proxy(self, request: Request, stored: str) -> Answer:
+        """Answer for what a Pod serves on a port: a page by its path for those of an Ingress controller."""
+        name, _, port = request.name.partition(":")
+        found = self.objects.get(stored, name, request.namespace)
+        if found is None:
+            return _status(HTTPStatus.NOT_FOUND, "NotFound", f'pods "{name}" not found')
+        labels = found["metadata"].get("labels") or {}
+        if port != "10254" or "ingress-nginx" not in (labels.get("app"), labels.get("app.kubernetes.io/name")):
+            message = f"error trying to reach service: dial tcp 172.20.0.9:{port}: connect: connection refused"
+            return _status(HTTPStatus.SERVICE_UNAVAILABLE, "ServiceUnavailable", message)
+        path = request.path.partition("/proxy")[2]
+        page = self.pod_pages.get(f"{request.namespace}/{name}{path}", self.pod_pages.get(path))
+        if page is None:
+            return Answer(HTTPStatus.NOT_FOUND, b"404 page not found\n", "text/plain")
+        return Answer(HTTPStatus.OK, page.encode(), "text/plain")
+
     def _get(self, request: Request, stored: str) -> Answer:
+        if request.subresource == "proxy":
+            return self._proxy(request, stored)
         found = self.objects.get(stored, request.name, request.namespace)
         if found is None:
             resource = request.collection.rpartition("/")[2]
             return _status(HTTPStatus.NOT_FOUND, "NotFound", f'{resource} "{request.name}" not found')
+        if request.subresource == "exec":
+            return self._exec(request, found)
         if request.subresource == "log":
             try:
                 text = self.container_logs.read(found, request.query)
@@ -184,6 +219,15 @@ class FakeKubernetes:
         kind, api_version = self.objects.kind(stored)
         sent = self._version.sent(request.collection, found)
         return _json({"kind": kind, "apiVersion": self._version.api_version(request.collection, api_version), **sent})
+
+    def _exec(self, request: Request, pod: Object) -> Answer:
+        """Run a command; beside the right to get, the newest servers ask for that to create."""
+        create = replace(request, verb="create")
+        with self._lock:
+            self.requests.append(create)
+        if create.permission in self._denied:
+            return _status(HTTPStatus.FORBIDDEN, "Forbidden", _denial(create))
+        return self.execs.answer(pod, request)
 
     def _health(self, request: Request) -> Answer:
         if request.permission in self._denied:

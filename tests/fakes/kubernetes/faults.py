@@ -10,12 +10,13 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer before it goes out."""
+    """An answer before it goes out. ``cut`` is what is left of it if it is cut; None for the first half."""
 
     status: int
     body: bytes
     content_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
+    cut: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,9 @@ class Fault:
             document = json.loads(body)
             returned = self.rewrite(document)
             body = json.dumps(document if returned is None else returned).encode()
-        return Answer(answer.status, body[: len(body) // 2] if self.cut else body, answer.content_type, answer.headers)
+        if self.cut:
+            body = body[: len(body) // 2] if answer.cut is None else answer.cut
+        return Answer(answer.status, body, answer.content_type, answer.headers)
 
 
 HTML = Fault(200, b"<!doctype html><title>Sign in</title><p>Please sign in.</p>", "text/html")

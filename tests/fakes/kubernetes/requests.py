@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 _PATH = re.compile(
     r"^(?P<prefix>/api/v1|/apis/(?P<group>[^/]+)/[^/]+)"
     r"(?:/namespaces/(?P<namespace>[^/]+)(?=/))?"
-    r"/(?P<resource>[^/]+)(?:/(?P<name>[^/]+)(?:/(?P<subresource>[^/]+))?)?$"
+    r"/(?P<resource>[^/]+)(?:/(?P<name>[^/]+)(?:/(?P<subresource>[^/]+)(?:(?<=/proxy)/.*)?)?)?$"
 )
 
 HEALTH = ("/healthz", "/livez", "/readyz")
@@ -29,6 +29,8 @@ class Request:
     subresource: str = ""
     collection: str = ""
     """The path of the list in all namespaces."""
+    target: str = field(repr=False, default="")
+    """Path and query as they came: a parameter may be there several times."""
 
     @property
     def permission(self) -> str:
@@ -58,4 +60,5 @@ def parse(method: str, target: str, headers: dict[str, str]) -> Request:
         match["name"] or "",
         match["subresource"] or "",
         f"{match['prefix']}/{match['resource']}",
+        target,
     )

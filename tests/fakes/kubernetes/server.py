@@ -6,6 +6,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -130,7 +131,12 @@ class _Handler(BaseHTTPRequestHandler):
             body = gzip.compress(body, 1)
             headers["Content-Encoding"] = "gzip"
         self.send_response(answer.status)
-        for name, value in {**headers, "Content-Length": str(len(body))}.items():
+        if answer.status == HTTPStatus.SWITCHING_PROTOCOLS:
+            headers = dict(answer.headers)
+            self.close_connection = True  # the body is all that is said in the other protocol
+        else:
+            headers["Content-Length"] = str(len(body))
+        for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body if sent is None else body[:sent])

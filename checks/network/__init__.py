@@ -1,0 +1,1 @@
+"""The ways through load balancers, security groups and routes, and the API server at the end of them."""
