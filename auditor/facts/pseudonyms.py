@@ -38,14 +38,22 @@ _KEPT_RANGES = tuple(
     map(
         ipaddress.ip_network,
         (
-            *("0.0.0.0/32", "10.0.0.0/8", "100.64.0.0/10", "100.100.100.200/32", "127.0.0.1/32", "169.254.0.0/16"),
+            *(
+                "0.0.0.0/32",
+                "10.0.0.0/8",
+                "100.64.0.0/10",
+                "100.100.100.200/32",
+                "100.104.0.0/16",
+                "127.0.0.1/32",
+                "169.254.0.0/16",
+            ),
             *("172.16.0.0/12", "192.168.0.0/16", "224.0.0.0/3", "255.255.255.255/32"),
             *("::/128", "::1/128", "2000::/3", "fc00::/7", "fe80::/10", "ff00::/8"),
         ),
     )
 )
-"""Ranges that mean something by themselves (private, shared, link-local, metadata): each is mapped into itself."""
-_OF_ACK = "aliyuncs"
+"""Ranges that mean something by themselves (private, shared, metadata, ACK): each is mapped into itself."""
+_OF_ACK = ("aliyuncsmanaged", "aliyuncsdefaultrole", "aliyuncsclusterrole", "aliyuncsserverless", "aliyuncskubernetes")
 """What the names of ACK's own roles begin with, and in lower case those of the Secrets with their tokens."""
 _LENGTH = 12
 """Letters and digits of a replacement: enough that two names never meet in one."""

@@ -21,14 +21,14 @@ from auditor.facts.text import Text, Value
 
 _VOCABULARY = """
 Addon.name ContainerLog.component HealthPoint.name InstanceType.name Metric.name Quota.name access access_modes
-acl_status acl_type address_type app_protocol architecture architectures business_status category charge_type
+acl_status acl_type address_type architecture architectures business_status category charge_type
 code container_runtime_version direction dns_policy effect error_code external_traffic_policy family
 file_system_type fs_group_change_policy fs_group_policy fs_type gpu_spec health_check http_tokens
 initial_version inner_access instance_type instance_types internal_traffic_policy internet_charge_type ip_mode
-kernel_version kind kube_proxy_version kubelet_version level lifecycle_state lock_reasons max_surge
+kind kube_proxy_version kubelet_version level lifecycle_state lock_reasons max_surge
 max_unavailable min_available multi_zone_policy network network_type nic_type node_cidr_mask operator origin
-os_image outcome path_type pattern payment phase policy position product profile protocol proxy_mode
-reason reclaim_policy region resource_type restart_policy role_type schedule scheduler scheduler_name session_affinity
+outcome path_type pattern payment phase policy position product profile protocol proxy_mode
+reason reclaim_policy region resource_type restart_policy role_type schedule scheduler session_affinity
 spec spot_strategy stage state status sticky_session suspended_processes system_disk_category template_types
 type user_access verbs version volume_binding_mode volume_mode when_unsatisfiable zone zones
 """
@@ -41,8 +41,13 @@ EVERYWHERE = frozenset(
     }
 )
 """Vocabulary that stands in keys of other tables, or as the name of what is part of ACK: its words always stay."""
-TEXTS = frozenset({"AccessReview.reason", "UnhealthyServer.reason", "ClusterEvent.reason"})
-"""Fields called like vocabulary that are not."""
+TEXTS = frozenset(
+    {
+        *("AccessReview.reason", "UnhealthyServer.reason", "ClusterEvent.reason"),
+        *("Condition.type", "Condition.reason", "OwnerReference.kind", "PodStatus.reason"),
+    }
+)
+"""Fields called like vocabulary that anybody may fill; of their words those stay that Kubernetes and ACK use."""
 MEASURES = frozenset({"allocatable", "capacity", "component_versions", "limits", "overhead", "requests"})
 """Dictionaries whose keys and values are of an API."""
 SETTINGS = frozenset({"api_endpoints", "data", "options", "parameters", "volume_attributes"})

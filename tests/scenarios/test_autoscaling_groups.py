@@ -87,7 +87,6 @@ def test_sold_out() -> None:
             lambda scene: group(scene).update(SuspendedProcesses={"SuspendedProcess": ["ScaleIn", "HealthCheck"]}),
             id="other processes",
         ),
-        pytest.param(lambda scene: group(scene).update(SuspendedProcesses=None), id="null for none"),
         pytest.param(fail("", "InProgress"), id="in progress"),
         pytest.param(fail("X", Description='Remove "1" ECS instance'), id="scale-in"),
         pytest.param(fail("", "Rejected", StatusMessage="cooldown"), id="cooldown"),
@@ -128,6 +127,11 @@ def test_pools_that_are_scaled_by_hand() -> None:
 )
 def test_denied(action: str) -> None:
     audit(lambda scene: scene.cloud.deny(action), awaited=False).is_open(ReasonKind.FORBIDDEN, action)
+
+
+def test_a_null_in_the_place_of_a_list_says_nothing() -> None:
+    change: Change = lambda scene: group(scene).update(SuspendedProcesses=None)  # noqa: E731
+    audit(change).is_open(ReasonKind.MALFORMED)
 
 
 def test_what_is_certain_stays_so() -> None:

@@ -113,7 +113,9 @@ def _zone_stock(zone: Fields, kind: str) -> ZoneStock | None:
     if not resources:
         return ZoneStock(zone_id, zone.known("Status"), zone.known("StatusCategory"))
     for resource in resources:
-        for offer in resource.records("SupportedResources", "SupportedResource") or []:
-            if resource.word("Type") in ("", _KIND) and offer.word("Value") == kind:
+        if resource.word("Type") not in ("", _KIND):
+            continue
+        for offer in resource.required_records("SupportedResources", "SupportedResource"):
+            if offer.required("Value") == kind:
                 return ZoneStock(zone_id, offer.known("Status"), offer.known("StatusCategory"))
     return None

@@ -10,6 +10,7 @@ from tests.collect.alibaba.kit import client_of, fill_one
 from tests.collect.alibaba.test_nlb import USERS
 from tests.fakes.cloud import FakeCloud
 
+OFFERS = ("AvailableZones", "AvailableZone", "[]", "AvailableResources", "AvailableResource", "[]", "SupportedResources")
 API = "lb-bp1y28udk3bwt0a77lw9h"
 Cut = Callable[[Any], None]
 
@@ -73,6 +74,8 @@ HALVES: Iterable[tuple[str, str, Cut]] = (
         "ess:DescribeScalingGroups",
         dropping("ScalingGroups", "ScalingGroup", "[]", "ActiveScalingConfigurationId"),
     ),
+    ("type_stocks", "ecs:DescribeAvailableResource", dropping(*OFFERS)),
+    ("type_stocks", "ecs:DescribeAvailableResource", dropping(*OFFERS, "SupportedResource", "[]", "Value")),
     ("nas_access_rules", "nas:DescribeAccessRules", dropping("AccessRules", "AccessRule", "[]", "SourceCidrIp")),
 )
 
