@@ -6,7 +6,7 @@ from typing import Any
 from auditor.collect.alibaba.alb_scope import alb_ids, may_use_alb, named_albs
 from auditor.collect.alibaba.client import CloudClient
 from auditor.collect.alibaba.ecs import vpc_ids, vpc_not_said
-from auditor.collect.alibaba.fields import Fields
+from auditor.collect.alibaba.fields import BadField, Fields
 from auditor.collect.alibaba.filling import complete, from_batches, from_lists, nothing_asked, one_by_one
 from auditor.collect.alibaba.paging import Tokened, gather
 from auditor.collect.alibaba.sdk import Request
@@ -155,6 +155,8 @@ def collect_alb_listener_access(client: CloudClient, alb_listeners: Table[AlbLis
         config = fields.child("AclConfig")
         acl_type = config.known("AclType")
         relations = config.required_records("AclRelations") if acl_type else config.records("AclRelations") or []
+        if relations and not acl_type:
+            raise BadField("AclType")  # whom the lists let in, or keep out, is not told
         return AlbListenerAccess(listener_id, acl_type, [relation.required("AclId") for relation in relations])
 
     return one_by_one(

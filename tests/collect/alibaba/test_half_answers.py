@@ -10,7 +10,15 @@ from tests.collect.alibaba.kit import client_of, fill_one
 from tests.collect.alibaba.test_nlb import USERS
 from tests.fakes.cloud import FakeCloud
 
-OFFERS = ("AvailableZones", "AvailableZone", "[]", "AvailableResources", "AvailableResource", "[]", "SupportedResources")
+OFFERS = (
+    "AvailableZones",
+    "AvailableZone",
+    "[]",
+    "AvailableResources",
+    "AvailableResource",
+    "[]",
+    "SupportedResources",
+)
 API = "lb-bp1y28udk3bwt0a77lw9h"
 Cut = Callable[[Any], None]
 
