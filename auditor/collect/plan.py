@@ -151,7 +151,9 @@ def _logs(
 
 def _log(layer: Layer, source: str, tables: list[Table[Any]], side: Side) -> SourceLog:
     states = {table.state for table in tables if not _is_switched_off(table)}
-    if not states or states == {State.KNOWN}:
+    if why_not(side):
+        state = State.UNAVAILABLE  # what is known without an answer, such as the kubeconfig's own dates, is little
+    elif not states or states == {State.KNOWN}:
         state = State.KNOWN
     else:
         state = State.UNAVAILABLE if states == {State.UNAVAILABLE} else State.PARTIAL

@@ -159,9 +159,12 @@ def collect_alb_listener_access(client: CloudClient, alb_listeners: Table[AlbLis
             raise BadField("AclType")  # whom the lists let in, or keep out, is not told
         return AlbListenerAccess(listener_id, acl_type, [relation.required("AclId") for relation in relations])
 
-    return one_by_one(
-        client, "alb_listener_access", "alb", [listener.id for listener in alb_listeners.known_rows()], read
-    )
+    ids = [listener.id for listener in alb_listeners.known_rows()]
+    table = one_by_one(client, "alb_listener_access", "alb", ids, read)
+    if table.is_unavailable or not alb_listeners.gaps:
+        return table
+    # A listener that can't be read may let nobody in, too.
+    return Table(table.name, table.known_rows(), gaps=[*table.gaps, *alb_listeners.gaps], asked=table.asked)
 
 
 @provides("alb_acls", source="alb", layer=Layer.CLOUD, permissions=("alb:ListAclEntries",))

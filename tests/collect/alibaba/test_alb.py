@@ -221,6 +221,24 @@ def test_a_listener_whose_lists_are_left_out_is_not_one_without(cloud: FakeCloud
     assert access.get(HTTP) == AlbListenerAccess(HTTP)
 
 
+def test_access_lists_without_their_type_are_not_known(cloud: FakeCloud) -> None:
+    del cloud.state.alb.access[HTTPS]["AclType"]
+    access = filled(cloud, "alb_listener_access")
+    assert [(gap.keys, gap.reason.kind) for gap in access.gaps] == [(frozenset({HTTPS}), ReasonKind.MALFORMED)]
+
+
+def test_the_access_of_a_listener_that_can_not_be_read_is_not_known(cloud: FakeCloud) -> None:
+    def spoil(answer: Any) -> None:
+        for listener in answer["Listeners"]:
+            if listener["ListenerId"] == HTTPS:
+                del listener["DefaultActions"]
+
+    cloud.mutate("alb:ListListeners", spoil)
+    access = filled(cloud, "alb_listener_access")
+    assert [(gap.keys, gap.reason.kind) for gap in access.gaps] == [(frozenset({HTTPS}), ReasonKind.MALFORMED)]
+    assert access.get(HTTP) == AlbListenerAccess(HTTP)
+
+
 def test_an_access_list_of_another_account_exists_unseen(cloud: FakeCloud) -> None:
     del cloud.state.alb.acls["acl-office"]
     assert filled(cloud, "alb_acls").state is State.UNAVAILABLE
