@@ -168,9 +168,15 @@ def assert_nothing_is_wrong(
             assert reason.kind in kinds or not is_new, _report(result, former[result.id], lost)
 
 
+OF_THE_CONNECTION = {"api_stages", "kubeconfigs"}
+"""Tables that tell of the auditor's own connection: their keys hold the port of the fake, another one each time."""
+
+
 def assert_nothing_is_taken_for_absent(before: Landscape, after: Landscape) -> None:
     """Assert that each row is found or said to be unknown, and that no list claims to be whole that is not."""
     for name, table in before.tables.items():
+        if name in OF_THE_CONNECTION:
+            continue
         disturbed = after.table(name)
         for row in table.all():
             try:

@@ -134,12 +134,20 @@ class CloudClient:
         return answer
 
     def _until_answered(self, request: Request, channel: Channel, meter: Meter, limiter: Limiter) -> dict[str, Any]:
+        last: CallFailed | None = None
+
+        def attempt(number: int) -> dict[str, Any]:
+            nonlocal last
+            try:
+                return self._attempt(request, number, channel, meter, limiter)
+            except _OutOfTime as end:
+                raise last or end from None  # what kept the call from being answered tells more
+            except CallFailed as failure:
+                last = failure
+                raise
+
         def ask(first: int) -> dict[str, Any]:
-            return repeat(
-                lambda number: self._attempt(request, number + first, channel, meter, limiter),
-                self._backoff,
-                lambda: meter.left,
-            )
+            return repeat(lambda number: attempt(number + first), self._backoff, lambda: meter.left)
 
         try:
             return ask(0)
@@ -235,6 +243,10 @@ class CloudClient:
         return (last.access_key_id, last.access_key_secret, last.security_token) if last else ()
 
 
+class _OutOfTime(CallFailed):
+    """The time of a source was over before a call was sent."""
+
+
 def _out_of_time(request: Request, meter: Meter) -> CallFailed:
     text = t(
         "the {seconds} seconds for asking {source} were over before {action}; timeout_seconds sets them",
@@ -242,7 +254,7 @@ def _out_of_time(request: Request, meter: Meter) -> CallFailed:
         source=request.product,
         action=request.permission,
     )
-    return CallFailed(request.product, ReasonKind.TIMEOUT, text, action=request.permission)
+    return _OutOfTime(request.product, ReasonKind.TIMEOUT, text, action=request.permission)
 
 
 def _stumbled(request: Request, error: Exception, secrets: tuple[str, ...]) -> CallFailed:
