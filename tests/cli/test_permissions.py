@@ -8,8 +8,6 @@ import yaml
 
 from tests.cli.conftest import Place
 
-LOGS = {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]}
-
 
 def rules(place: Place, *arguments: str) -> list[dict[str, Any]]:
     ran = place.run("permissions", "rbac", *arguments)
@@ -18,13 +16,17 @@ def rules(place: Place, *arguments: str) -> list[dict[str, Any]]:
     return found
 
 
+def reads_logs(place: Place, *arguments: str) -> bool:
+    return any("pods/log" in rule.get("resources", ()) for rule in rules(place, *arguments))
+
+
 def test_probes_are_added_by_name_or_all_at_once(place: Place) -> None:
-    assert LOGS not in rules(place)
-    assert LOGS in rules(place, "--probe", "kubelet")
-    assert LOGS not in rules(place, "--probe", "tcp")
-    assert LOGS in rules(place, "--probes")
+    assert not reads_logs(place)
+    assert reads_logs(place, "--probe", "kubelet")
+    assert not reads_logs(place, "--probe", "tcp")
+    assert reads_logs(place, "--probes")
     place.configure(probes='["kubelet"]')
-    assert LOGS in rules(place)
+    assert reads_logs(place)
 
 
 def test_an_unknown_probe_is_named_with_the_known_ones(place: Place) -> None:
