@@ -151,7 +151,9 @@ def _lock_reasons(fields: Fields, inner: str) -> list[str] | None:
 
 
 def _disk(fields: Fields) -> Disk:
-    attachments = fields.required_records("Attachments", "Attachment")
+    attachments = fields.records("Attachments", "Attachment")
+    if attachments is None and not fields.word("InstanceId") and fields.word("Status") != _FREE:
+        raise BadField("Attachments")  # in use, and by nobody: the answer does not say by whom
     zones = fields.child("Placement").word("ZoneIds")
     return Disk(
         id=fields.required("DiskId"),
@@ -162,8 +164,8 @@ def _disk(fields: Fields) -> Disk:
         status=fields.known("Status"),
         type=fields.known("Type"),
         category=fields.known("Category"),
-        instance_id=fields.given("InstanceId"),
-        attached_to=[held for attachment in attachments if (held := attachment.word("InstanceId"))],
+        instance_id=fields.word("InstanceId"),
+        attached_to=[held for attachment in attachments or [] if (held := attachment.word("InstanceId"))],
         charge_type=fields.known("DiskChargeType"),
         portable=fields.flag("Portable"),
         multi_attach=_multi_attach(fields),
