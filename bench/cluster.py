@@ -29,6 +29,7 @@ VOLUMES = "/api/v1/persistentvolumes"
 CLAIMS = "/api/v1/persistentvolumeclaims"
 EVENTS = "/api/v1/events"
 SLICES = "/apis/discovery.k8s.io/v1/endpointslices"
+CSI_NODES = "/apis/storage.k8s.io/v1/csinodes"
 ATTACHMENTS = "/apis/storage.k8s.io/v1/volumeattachments"
 
 EVERY_EVENT = 10
@@ -87,10 +88,17 @@ class Cluster:
 
     def lists(self) -> dict[str, tuple[str, str, Iterator[str]]]:
         """Return the Kubernetes lists by path: kind and version of the list, and the JSON text of each item."""
-        return {
-            path: (str(loaded["kind"]), str(loaded["apiVersion"]), self._texts(path))
-            for path, loaded in self._lists.items()
-        }
+        return {path: self.list_of(path) for path in self._lists}
+
+    def list_of(self, path: str) -> tuple[str, str, Iterator[str]]:
+        """Return one of them, from its beginning."""
+        loaded = self._lists[path]
+        return str(loaded["kind"]), str(loaded["apiVersion"]), self._texts(path)
+
+    def kind_of(self, path: str) -> tuple[str, str]:
+        """Return kind and version of one of them."""
+        loaded = self._lists[path]
+        return str(loaded["kind"]), str(loaded["apiVersion"])
 
     @cached_property
     def cloud(self) -> CloudState:
@@ -114,6 +122,11 @@ class Cluster:
         )
         ecs.security_groups = Template.of(ecs.security_groups).load(self._once)
         state.vpc.vswitches = Template.of(state.vpc.vswitches).load(self._once)
+        for table, routes in state.vpc.route_entries.items():
+            copied_routes = (
+                Template.of(route).load(one) for route in routes for one in self._groups_if(_leads_to_a_node(route))
+            )
+            state.vpc.route_entries[table] = list(copied_routes)
         state.cs.clusters = Template.of(state.cs.clusters).load(self._once)
         nas.access_rules = Template.of(nas.access_rules).load(self._once)
         for listener in slb.listeners.values():
@@ -127,6 +140,11 @@ class Cluster:
         def of_balancer(row: Json) -> list[Copy]:
             return self._app_copies[: self._exposed] if row["LoadBalancerId"] in copied else [self._once]
 
+        slb.acls = Template.of(slb.acls).load(self._once)
+        for points in state.cms.points.values():
+            rows = [({"LoadBalancerId": key}, series) for key, series in points.items()]
+            names = {one.renamed("resource", row["LoadBalancerId"]): s for row, s in rows for one in of_balancer(row)}
+            points.update(names)
         slb.load_balancers = clone(slb.load_balancers, "LoadBalancerId", of_balancer)
         everywhere = {
             key: Template.of(group["BackendServers"]["BackendServer"])
@@ -143,6 +161,10 @@ class Cluster:
             if key.startswith("slb/"):
                 quota["TotalQuota"] = 1_000_000.0  # a DaemonSet's Service has an entry for each node
         return state
+
+    def recorded(self, path: str) -> list[Json]:
+        """Return the items of one of them as they were recorded: what is there once is so in the large cluster too."""
+        return self._items(path)
 
     def _items(self, path: str) -> list[Json]:
         items: list[Json] = self._lists[path]["items"]
@@ -225,7 +247,7 @@ def _scope(path: str, thing: Json) -> Scope:
     meta = thing["metadata"]
     owners = [owner["kind"] for owner in meta.get("ownerReferences", ())]
     service = meta.get("labels", {}).get("kubernetes.io/service-name")
-    if path == NODES or "DaemonSet" in owners or (path == SLICES and service in ON_EVERY_NODE):
+    if path in (NODES, CSI_NODES) or "DaemonSet" in owners or (path == SLICES and service in ON_EVERY_NODE):
         return Scope.GROUP
     if path in (VOLUMES, ATTACHMENTS):
         return Scope.COPY
@@ -235,6 +257,10 @@ def _scope(path: str, thing: Json) -> Scope:
 
 def _is_exposed(service: Json) -> bool:
     return bool(service["spec"]["type"] == "LoadBalancer")
+
+
+def _leads_to_a_node(route: Json) -> bool:
+    return any(hop["NextHopType"] == "Instance" for hop in route["NextHops"]["NextHop"])
 
 
 def _service_of(group: Json) -> str:

@@ -1,20 +1,26 @@
 """The landscape of a generated cluster, collected without any server: the clients answer from memory."""
 
-from collections.abc import Callable, Iterable, Mapping
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import count, islice
+from types import MappingProxyType
 from typing import Any
 
 from auditor.collect.alibaba.sdk import Request
+from auditor.collect.kubernetes.failures import CallFailed, Status, reason
 from auditor.collect.plan import Side, collect
 from auditor.facts.landscape import ClusterIdentity, Landscape
 from auditor.facts.ref import Layer
+from auditor.facts.table import ReasonKind
+from auditor.facts.text import t
 from bench.cluster import Cluster
+from bench.objects import is_single, single
 from tests.fakes.cloud import CloudState
 from tests.fakes.cloud.products import PRODUCTS
 from tests.fakes.cloud.wire import Parameters
 
 PAGE = 500
 REGION = "cn-hangzhou"
+EMPTY: Mapping[str, str | int] = MappingProxyType({})
 
 
 def landscape(cluster: Cluster, tables: Iterable[str]) -> Landscape:
@@ -32,23 +38,42 @@ class _Cost:
 
 
 class _Lists:
-    """Stands for the client of the Kubernetes side. Each list is read once, from its first page to its last."""
+    """Stands for the client of the Kubernetes side: lists of the cluster, and single objects as they were recorded.
+
+    A list that is begun again is made again; its pages are told apart by what stands in ``continue``.
+    """
 
     probes: frozenset[str] = frozenset()
     secret_metadata = False
 
     def __init__(self, cluster: Cluster) -> None:
-        self._lists = cluster.lists()
+        self._cluster = cluster
+        self._numbers = count(1)
+        self._begun: dict[str, Iterator[str]] = {}
 
-    def get(self, path: str, query: Mapping[str, str | int], **_: object) -> bytes:
-        kind, version, texts = self._lists[path]
-        items = list(islice(texts, PAGE))
-        more = f'"continue":"{int(query.get("continue", 0)) + 1}"' if len(items) == PAGE else ""
-        meta = f'"kind":"{kind}","apiVersion":"{version}","metadata":{{{more}}}'
-        return f'{{{meta},"items":[{",".join(items)}]}}'.encode()
+    def get(self, path: str, query: Mapping[str, str | int] = EMPTY, **_options: object) -> bytes:
+        if is_single(path):
+            found = single(self._cluster, path)
+            if found is None:
+                why = reason(ReasonKind.ERROR, t("there is no {path}", path=path))
+                raise CallFailed(why, code=404, status=Status("Status", reason="NotFound"))
+            return found
+        token = str(query.get("continue", ""))
+        number, _, last = token.partition(".")
+        if not number:
+            number = str(next(self._numbers))
+            self._begun[number] = self._cluster.list_of(path)[2]
+        items = list(islice(self._begun[number], PAGE))
+        token = f"{number}.{int(last or 0) + 1}" if len(items) == PAGE else ""
+        return _answer(*self._cluster.kind_of(path), items, token)
 
     def cost(self, _source: str) -> _Cost:
         return _Cost()
+
+
+def _answer(kind: str, version: str, items: Iterable[str], token: str = "") -> bytes:
+    more = f'"continue":"{token}"' if token else ""
+    return f'{{"kind":"{kind}","apiVersion":"{version}","metadata":{{{more}}},"items":[{",".join(items)}]}}'.encode()
 
 
 class _Cloud:

@@ -56,6 +56,11 @@ def task(function: str, **arguments: object) -> dict[str, Any]:
     return result
 
 
+def resident() -> float:
+    """Return the MiB at the peak of this process so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MIB_OF_MAXRSS
+
+
 @contextlib.contextmanager
 def stopwatch() -> Iterator[dict[str, float]]:
     """Measure a block. After it the dictionary holds ``seconds`` on the clock, and ``cpu`` seconds of this process."""
@@ -100,8 +105,7 @@ class Servers:
 def _main(function: str, arguments: str) -> None:
     module, _, name = function.partition(":")
     result = getattr(importlib.import_module(module), name)(**json.loads(arguments))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MIB_OF_MAXRSS
-    sys.stdout.write(json.dumps({**result, "peak": peak}) + "\n")
+    sys.stdout.write(json.dumps({**result, "peak": resident()}) + "\n")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from typing import IO, Any
 from urllib.parse import parse_qs, urlsplit
 
 from bench.cluster import Cluster, Size
+from bench.objects import not_there, single
 from tests.fakes.cloud import ACCESS_KEY_ID, ACCESS_KEY_SECRET, CloudState, FakeCloud
 
 HOST = "127.0.0.1"
@@ -30,12 +31,17 @@ class PrebuiltLists:
     def __init__(self, cluster: Cluster, file: IO[bytes], only: str = "") -> None:
         """Write the pages. ``only`` is the path of the one list that is wanted, if not all are."""
         self.file = file
+        self._cluster = cluster
         self.items: dict[str, int] = {}
         self._places: dict[tuple[str, int], tuple[int, int]] = {}
         for path, (kind, version, texts) in cluster.lists().items():
             if not only or path == only:
                 self._write(path, kind, version, texts)
         file.flush()
+
+    def single(self, path: str) -> bytes | None:
+        """Return the answer for one object, a list of one namespace or a health page; None if it is not there."""
+        return single(self._cluster, path)
 
     def place(self, path: str, page: int) -> tuple[int, int] | None:
         """Return where a page begins in the file and how long it is; None if there is no such list."""
@@ -83,7 +89,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return
         place = self.server.lists.place(url.path, int(parse_qs(url.query).get("continue", ["0"])[0]))
         if place is None:
-            self._head(404, 0)
+            found = self.server.lists.single(url.path)
+            body = not_there(url.path) if found is None else found
+            self._head(404 if found is None else 200, len(body))
+            self.wfile.write(body)
             return
         start, length = place
         self._head(200, length)

@@ -24,6 +24,7 @@ _TOKEN = re.compile(
     r"|(?P<attachment>\bcsi-[0-9a-f]{{64}})"
     r"|(?P<address>\b192\.168\.[012]\.\d+)"
     r"|(?P<pod>\b172\.20\.\d+\.\d+)"
+    r"|(?P<host>\b[a-z]+\.example\.com)"
     r"|(?P<public>\b203\.0\.113\.\d+)"
     r"|(?P<name>(?<=\")(?:kube-api-access-[0-9a-z]{{5}}|mysql-backup-disk|log-archive-nas"
     r"|(?:ack-node-problem-detector-daemonset|csi-plugin|kube-flannel-ds|kube-proxy-worker|syslog-gateway)-[0-9a-z]{{5}})(?=\"))".format(
@@ -135,6 +136,10 @@ def _public(copy: Copy, address: str) -> str:
     return f"198.{18 + copy.number // 250}.{copy.number % 250}.{address.rpartition('.')[2]}" if copy.number else address
 
 
+def _host(copy: Copy, host: str) -> str:
+    return f"{copy.number}.{host}" if copy.number else host
+
+
 _RENAME: Mapping[str, Callable[[Copy, str], str]] = {
     "namespace": _namespace,
     "owner": _namespace,
@@ -146,6 +151,7 @@ _RENAME: Mapping[str, Callable[[Copy, str], str]] = {
     "attachment": lambda copy, name: name[: len(name) - len(copy.suffix)] + copy.suffix,
     "address": _address,
     "pod": _pod,
+    "host": _host,
     "public": _public,
     "name": lambda copy, name: name + copy.suffix,
 }

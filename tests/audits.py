@@ -33,9 +33,10 @@ ABSENCES = ("roles", "instance_roles")
 
 @dataclass(frozen=True)
 class Haste:
-    """How soon the clients give up, in seconds."""
+    """How soon the clients give up, in seconds. ``product``: the one that has the cloud's deadline; empty for all."""
 
     cloud_deadline: float = 60
+    product: str = ""
     kubernetes_read_timeout: float = 30
     attempts: int = 2
 
@@ -89,11 +90,13 @@ def opened(cluster: FakeCluster, haste: Haste | None = None, *, opt_in: bool = T
             REGION,
             cluster.cloud.state.cs.cluster_id,
             CredentialSettings("access_key", access_key_id=ACCESS_KEY_ID, access_key_secret=ACCESS_KEY_SECRET),
-            deadline_seconds=haste.cloud_deadline,
+            deadline_seconds=Haste.cloud_deadline if haste.product else haste.cloud_deadline,
             limits=Limits(concurrent=8, per_second=10_000, burst=10_000),
             backoff=Backoff(first=0.001, longest=0.002, attempts=haste.attempts),
         )
         stack.callback(cloud.close)
+        if haste.product:
+            cloud.cost(haste.product).budget = haste.cloud_deadline
         kubernetes = open_client(
             kubeconfig=cluster.kubernetes.write_kubeconfig(folder / "kubeconfig"),
             patience=Patience(

@@ -1,7 +1,7 @@
 """The fake clusters that whole audits and single tables are tried with.
 
 ``healthy`` is the recorded cluster; ``demo`` has faults in every area and uses what the recorded one does not: an NLB,
-a network ACL, a port list; ``everything`` has a row in every table that can be filled.
+an ALB, a network ACL, a port list; ``everything`` has a row in every table that can be filled.
 """
 
 import json
@@ -54,6 +54,9 @@ def demo() -> FakeCluster:
     cluster.cloud.heal()
     _use_rare_resources(cluster.cloud)
     _use_an_nlb(cluster)
+    _use_an_alb(cluster)
+    _use_directory_quotas(cluster)
+    _name_an_address(cluster)
     return cluster
 
 
@@ -74,6 +77,12 @@ def _use_rare_resources(cloud: FakeCloud) -> None:
     cloud.state.ecs.port_range_lists["prl-web"] = {"Entries": [{"PortRange": "80/80"}]}
     for group in cloud.state.ecs.security_groups:
         cloud.state.ecs.add_rule(group, "ingress", SourceCidrIp="10.0.0.0/8", PortRangeListId="prl-web", PortRange="")
+    own = next(iter(cloud.state.slb.load_balancers))
+    cloud.state.slb.add_master_slave_group("rsp-pair", own, "pair", _pair(cloud))
+
+
+def _pair(cloud: FakeCloud) -> list[dict[str, Any]]:
+    return [{"ServerId": instance} for instance in list(cloud.state.ecs.instances)[:2]]
 
 
 def _use_an_nlb(cluster: FakeCluster) -> None:
@@ -103,9 +112,7 @@ def _use_what_no_check_reads(cluster: FakeCluster) -> None:
     vpc_id = state.cs.clusters[state.cs.cluster_id]["vpc_id"]
     state.nlb.add_listener(NLB, 80, "TCP", next(iter(state.nlb.server_groups)))
     state.quotas.add_quota("nlb", "nlb_quota_listeners_num", 50)
-    own = next(iter(state.slb.load_balancers))
-    pair = [{"ServerId": instance} for instance in nodes[:2]]
-    state.slb.add_master_slave_group("rsp-pair", own, "pair", pair)
+    own, pair = next(iter(state.slb.load_balancers)), _pair(cluster.cloud)
     state.slb.add_listener(own, 8443, "https", next(iter(state.slb.vserver_groups)))
     state.slb.add_load_balancer("lb-foreign", VpcId=vpc_id)
     state.slb.add_vserver_group("rsp-foreign", "lb-foreign", "by-hand", pair)
@@ -113,9 +120,6 @@ def _use_what_no_check_reads(cluster: FakeCluster) -> None:
     state.ecs.add_instance("i-bp1outsider", like=nodes[0], private_ip="192.168.0.99")
     holder = {"InstanceId": "i-bp1outsider"}
     state.ecs.disks[HELD_DISK].update(holder, Attachments={"Attachment": [holder]})
-    _use_directory_quotas(cluster)
-    _name_an_address(cluster)
-    _use_an_alb(cluster, vpc_id, nodes)
     networking = {"metadata": {"name": "fixed-ip"}, "spec": {"allocationType": {"type": "Fixed"}}}
     cluster.kubernetes.objects.declare(POD_NETWORKINGS, "PodNetworking", "network.alibabacloud.com/v1beta1")
     cluster.kubernetes.add(POD_NETWORKINGS, networking)
@@ -154,8 +158,10 @@ def _name_an_address(cluster: FakeCluster) -> None:
     cluster.kubernetes.add(PODS, pod)
 
 
-def _use_an_alb(cluster: FakeCluster, vpc_id: str, nodes: list[str]) -> None:
+def _use_an_alb(cluster: FakeCluster) -> None:
     alb, kubernetes = cluster.cloud.state.alb, cluster.kubernetes
+    vpc_id = cluster.cloud.state.cs.clusters[cluster.cloud.state.cs.cluster_id]["vpc_id"]
+    nodes = list(cluster.cloud.state.ecs.instances)
     tag = {"Key": "ack.aliyun.com", "Value": cluster.cloud.state.cs.cluster_id}
     alb.add_load_balancer(ALB, vpc_id, Tags=[tag])
     for group_id in ("sgp-web", "sgp-api"):

@@ -6,6 +6,7 @@ A call is tried with some of the ways, so that every call and every way has its 
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 
 import msgspec
 import pytest
@@ -20,7 +21,7 @@ from tests.audits import (
     undisturbed,
 )
 from tests.clusters import CLUSTERS
-from tests.failing import DENIED, FAILURES, Failure
+from tests.failing import DENIED, FAILURES, Failure, actions_of
 
 SHARES = {"healthy": 9, "demo": 4}
 """One of so many combinations of a call and a way is tried with the cluster."""
@@ -61,7 +62,8 @@ def test_a_call_that_fails_makes_no_verdict_wrong(cluster: str, layer: Layer, pe
     before = undisturbed(cluster)
     made = CLUSTERS[cluster]()
     way.lay(made, layer, permission)
-    after = audited(made, way.haste)
+    # The deadline is meant for what fails: any other product would only be late, on a machine that has much to do.
+    after = audited(made, replace(way.haste, product=permission.partition(":")[0] if layer is Layer.CLOUD else "none"))
     assert_nothing_is_taken_for_absent(before.landscape, after.landscape)
     source = permission.partition(":")[0] if layer is Layer.CLOUD else "kubernetes"
     missing = permission if way is DENIED else ""
@@ -89,4 +91,5 @@ def test_the_demo_makes_every_call_and_is_whole() -> None:
     cluster = CLUSTERS["demo"]()
     assert audited(cluster).outcome.is_complete
     made = {*cluster.cloud.actions(), *cluster.kubernetes.permissions_used}
-    assert made >= {permission for _, permission in permissions()}
+    for layer, permission in permissions():
+        assert made.intersection(actions_of(permission) if layer is Layer.CLOUD else {permission}), permission

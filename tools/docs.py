@@ -1,4 +1,4 @@
-"""Generated documentation: one page per check, their index, the page of all calls, and the help texts in the README.
+"""Generated documentation: one page per check, their index, the causes, all calls, and the help texts in the README.
 
 Usage: ``python -m tools.docs update`` writes them, ``python -m tools.docs check`` fails when they have drifted.
 """
@@ -10,21 +10,17 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from auditor.collect.permissions import permissions_of
 from auditor.judge.check import LoadedCheck
-from auditor.judge.context import tables_of
 from auditor.judge.registry import load_checks
-from tools import operations
+from tools import cause_rows, check_pages, operations
+from tools.check_pages import MADE
+from tools.sources import Sources
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ROOT / "docs" / "checks"
+CAUSES = ROOT / "docs" / "causes.md"
 OPERATIONS = ROOT / "docs" / "operations.md"
 README = ROOT / "README.md"
-NOT_EVALUATED = (
-    "A row that it needs is not known: the call was denied, failed, timed out, or was cut short. "
-    "It then says so for just the objects concerned, and names the permission below that is missing."
-)
-MADE = "<!-- Made by `python -m tools.docs update`; edit the check instead. -->"
 
 
 def main() -> int:
@@ -47,64 +43,20 @@ def main() -> int:
     return 0
 
 
+def own_checks() -> list[LoadedCheck]:
+    """Return the checks of the project, without those of other packages."""
+    return [check for check in load_checks() if check.module.__name__.startswith("checks.")]
+
+
 def _wanted() -> Iterator[tuple[Path, str]]:
-    checks = [check for check in load_checks() if check.module.__name__.startswith("checks.")]
+    checks = own_checks()
+    sources = Sources(ROOT, ("checks",))
     for check in checks:
-        yield PAGES / f"{check.id}.md", _page(check)
+        yield PAGES / f"{check.id}.md", check_pages.page(check, sources)
     yield PAGES / "README.md", _index(checks)
+    yield CAUSES, cause_rows.page(checks)
     yield OPERATIONS, operations.page()
     yield README, _with_blocks(README.read_text(encoding="utf-8"), checks)
-
-
-def _page(check: LoadedCheck) -> str:
-    tables = tables_of(check)
-    source = check.module.__name__.replace(".", "/") + ".py"
-    first_row = (
-        f"| {check.check.severity} | {', '.join(check.check.causes) or '–'} | {check.check.since} | "
-        f"[source](../../../{source}) |"
-    )
-    lines = [
-        f"# {check.id}",
-        "",
-        MADE,
-        "",
-        "| Severity | Causes in the notes | Since | Code |",
-        "|---|---|---|---|",
-        first_row,
-        "",
-        "## What it checks",
-        "",
-        f"{check.title}.",
-        "",
-        "## Why it matters on ACK",
-        "",
-        check.why,
-        "",
-        "## Evidence read",
-        "",
-        *(f"- `{table}`" for table in sorted(tables)),
-        "",
-        "## Not evaluated when",
-        "",
-        NOT_EVALUATED,
-        "",
-        "## Known limits",
-        "",
-        *(f"- {limit}" for limit in check.check.limits),
-        *(() if check.check.limits else ("None known.",)),
-        "",
-        "## How to fix",
-        "",
-        "Each finding carries its own steps, with commands for the objects at hand.",
-        "",
-        "## Permissions",
-        "",
-        *(f"- `{permission}`" for permission in permissions_of(tables)),
-        "",
-    ]
-    if check.check.links:
-        lines += ["## References", "", *(f"- <{link}>" for link in check.check.links), ""]
-    return "\n".join(lines)
 
 
 def _index(checks: list[LoadedCheck]) -> str:

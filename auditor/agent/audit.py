@@ -14,7 +14,7 @@ from auditor.facts.ref import Layer
 from auditor.facts.table import Reason
 from auditor.judge.check import LoadedCheck
 from auditor.judge.engine import judge, needed_tables
-from auditor.judge.outcome import Outcome, Suppression
+from auditor.judge.outcome import CheckResult, Outcome, Status, Suppression
 from auditor.judge.suppression import SuppressionRule, suppress
 
 
@@ -25,6 +25,14 @@ class NothingReadable(Exception):  # noqa: N818 - read as a sentence
         """Take the reasons of both sides."""
         super().__init__(cluster)
         self.reasons = tuple(reasons)
+
+
+@dataclass(frozen=True)
+class Times:
+    """When a run began and ended."""
+
+    started: datetime
+    finished: datetime
 
 
 @dataclass(frozen=True)
@@ -57,8 +65,13 @@ def audit(
     trigger: str,
     watcher: Watcher,
     started_at: datetime | None = None,
+    run_id: str = "",
 ) -> Outcome:
-    """Judge a landscape. ``trigger`` says what asked for it: ``now``, ``landscape``, ``schedule:weekly``, ``api``."""
+    """Judge a landscape.
+
+    ``trigger`` says what asked for it: ``now``, ``landscape``, ``schedule:weekly``, ``api``. Without a ``run_id`` a
+    new one is made.
+    """
     started_at = started_at or datetime.now(UTC)
     results, findings = judge(landscape, checks, watcher.on_check)
     rules = [
@@ -66,7 +79,7 @@ def audit(
         for rule in suppressions
     ]
     return Outcome(
-        run_id=str(uuid.uuid4()),
+        run_id=run_id or str(uuid.uuid4()),
         cluster=landscape.cluster,
         trigger=trigger,
         observed_at=landscape.observed_at,
@@ -75,6 +88,36 @@ def audit(
         checks=results,
         findings=suppress(findings, rules, started_at.date()),
         collection=landscape.collection,
+    )
+
+
+def nothing_judged(
+    cluster: Cluster, checks: Sequence[LoadedCheck], reasons: Sequence[Reason], trigger: str, at: Times, run_id: str
+) -> Outcome:
+    """Return what an audit comes to that could not look at anything: every check is *not evaluated*, and says why.
+
+    A report of it is delivered as any other: who waits for one is not to take silence for good news.
+    """
+    return Outcome(
+        run_id=run_id,
+        cluster=identity_of(cluster),
+        trigger=trigger,
+        observed_at=at.started,
+        started_at=at.started,
+        finished_at=at.finished,
+        checks=tuple(
+            CheckResult(
+                id=check.id,
+                title=check.title,
+                severity=check.check.severity,
+                status=Status.NOT_EVALUATED,
+                subjects=0,
+                findings=0,
+                reasons=tuple(reasons),
+            )
+            for check in checks
+        ),
+        findings=(),
     )
 
 

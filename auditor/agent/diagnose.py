@@ -15,7 +15,8 @@ from auditor.facts.kubernetes.nodes import Node
 from auditor.facts.kubernetes.pods import Pod
 from auditor.facts.kubernetes.services import Service
 from auditor.facts.landscape import ClusterIdentity, Landscape, WantedIdentity
-from auditor.facts.ref import Layer, Ref
+from auditor.facts.ref import Layer, Ref, kubernetes_ref
+from auditor.facts.rules.wanted_rights import SERVICE_ACCOUNT
 from auditor.facts.table import ReasonKind
 from auditor.judge.causes import Cause
 from auditor.judge.check import LoadedCheck
@@ -112,11 +113,22 @@ class Answer:
     touches_none: bool = False
 
     @property
+    def lacks_wanted(self) -> bool:
+        """Whether the object that was asked for by name is nowhere, though all was read where it could be."""
+        return self._misses_wanted and all(state.is_certain for state in self.objects)
+
+    @property
+    def _misses_wanted(self) -> bool:
+        if self.inquiry.wanted is None or self.outcome.findings:
+            return False
+        return not any(state.found for state in self.objects)
+
+    @property
     def is_complete(self) -> bool:
-        """Whether every cause could be looked for, but for what the operator switched off."""
+        """Whether every cause could be looked for, on what was asked for, but for what the operator switched off."""
         is_unasked = self.inquiry.denial is not None and self.inquiry.denial.right is None
         is_looked_for = all(row.checks for symptom in self.symptoms for row in symptom.rows)
-        return self.outcome.is_complete and is_looked_for and not is_unasked
+        return self.outcome.is_complete and is_looked_for and not is_unasked and not self._misses_wanted
 
 
 def look(cluster: Cluster, inquiry: Inquiry, checks: Sequence[LoadedCheck], watcher: Watcher) -> Landscape:
@@ -194,7 +206,7 @@ def _states(landscape: Landscape, objects: Sequence[NamedObject]) -> list[Object
         for reason in table.reasons
         if hasattr(TABLES[name], "ref")
     )
-    refs = list(_refs(landscape))
+    refs = [*_refs(landscape), *_identities(landscape.cluster)]
     states = []
     for one in objects:
         if one.kind == ADDRESS:
@@ -212,6 +224,17 @@ def _refs(landscape: Landscape) -> Iterator[Ref]:
             ref = getattr(row, "ref", None)
             if isinstance(ref, Ref):
                 yield ref
+
+
+def _identities(cluster: ClusterIdentity) -> Iterator[Ref]:
+    """Yield whom the operator named: no table has them, and findings are about them."""
+    for one in cluster.identities:
+        if one.user.startswith(SERVICE_ACCOUNT):
+            namespace, _, name = one.user.removeprefix(SERVICE_ACCOUNT).partition(":")
+            yield kubernetes_ref("ServiceAccount", name, namespace)
+        elif one.user:
+            yield kubernetes_ref("User", one.user)
+        yield from (kubernetes_ref("Group", group) for group in one.groups)
 
 
 def _at(landscape: Landscape, address: str) -> Iterator[Ref]:

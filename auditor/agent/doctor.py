@@ -13,7 +13,6 @@ from auditor.agent.sides import local_problems, open_either
 from auditor.collect.errors import ConfigError
 from auditor.collect.permissions import policy_document, ram_statement, rbac_rules
 from auditor.collect.plan import Side, Unanswered, collect, why_not
-from auditor.config.base import BadConfig
 from auditor.config.clusters import Cluster
 from auditor.config.credentials import Credentials
 from auditor.facts.ref import Layer
@@ -112,7 +111,7 @@ class Diagnosis:
 
 def diagnose(cluster: Cluster, checks: Sequence[LoadedCheck], watcher: Watcher) -> Diagnosis:
     """Reach both sides of a cluster, and read what the checks need as an audit does."""
-    problems = _problems(cluster)
+    problems = local_problems(cluster)
     with open_either(cluster) as sides:
         states = [
             _side(Layer.KUBERNETES, sides[Layer.KUBERNETES], _in_cluster(cluster)),
@@ -140,13 +139,6 @@ def unwritable(directory: Path) -> str:
             return ""
     except OSError as error:
         return f"{directory}: reports can't be written there: {error.strerror or error}"
-
-
-def _problems(cluster: Cluster) -> list[str]:
-    try:
-        return local_problems(cluster)
-    except BadConfig as error:
-        return [str(error)]
 
 
 def _side(layer: Layer, side: Side, ask: Callable[[Any], dict[str, str] | None]) -> SideState:

@@ -84,8 +84,11 @@ def _side(client: Client, reason: Reason | None) -> Side:
     return Unanswered(client, reason) if reason else client
 
 
-def local_problems(cluster: Cluster) -> list[str]:
-    """Say what is wrong with the ways to both sides, as far as this machine can tell. Calls nobody."""
+def local_problems(cluster: Cluster, *, with_secrets: bool = True) -> list[str]:
+    """Say what is wrong with the ways to both sides, as far as this machine can tell. Calls nobody.
+
+    ``with_secrets``: whether a secret that can't be read is one of the problems.
+    """
     from auditor.collect.kubernetes.kubeconfig import check_kubeconfig, kubeconfig_files  # noqa: PLC0415
 
     found = []
@@ -98,6 +101,8 @@ def local_problems(cluster: Cluster) -> list[str]:
         _open_cloud(cluster).close()
     except ConfigError as error:
         found.append(f"alibaba: {error}")
+    except BadConfig as error:
+        found += [f"alibaba: {error}"] if with_secrets else []
     return found
 
 

@@ -22,22 +22,21 @@ def check(config: ConfigOption = None) -> None:
     """Check the whole configuration, with the secrets and files that it points at. Calls nobody."""
     with known_errors():
         from auditor.cli import load
-        from auditor.config.load import default_path
 
         settings = load.settings(config, needed=True)
-        path = config or default_path()
-        found = _problems(settings)
+        path = config or load.default_config()
+        found = problems(settings)
     if found:
         raise Failure("\n".join(f"{path}: {problem}" for problem in found))
     names = ", ".join(cluster.name for cluster in settings.clusters)
     say(f"{path}: in order (clusters: {names or 'none yet; `auditor run` needs one'})")
 
 
-def _problems(settings: "Settings") -> list[str]:
+def problems(settings: "Settings") -> list[str]:
+    """Return what is wrong with a configuration and with what it points at, one sentence each. Calls nobody."""
     from auditor.agent.sides import local_problems
     from auditor.cli import load
-    from auditor.config.base import BadConfig
-    from auditor.config.verify import problems
+    from auditor.config.verify import problems as problems_around
     from auditor.judge.registry import UnknownCheck, select
     from auditor.report.formats import UnknownFormat
 
@@ -55,12 +54,11 @@ def _problems(settings: "Settings") -> list[str]:
         except UnknownCheck:
             return False
 
-    found += problems(settings, is_check)
+    found += problems_around(settings, is_check)
     for cluster in settings.clusters:
-        try:
-            found += [f"clusters[{cluster.name}].{problem}" for problem in local_problems(cluster)]
-        except BadConfig:
-            continue  # a secret that can't be read: it is among the problems already
+        # A secret that can't be read is among the problems already.
+        problems_here = local_problems(cluster, with_secrets=False)
+        found += [f"clusters[{cluster.name}].{problem}" for problem in problems_here]
     return found
 
 

@@ -62,7 +62,7 @@ def diagnose(
     is read.
 
     Exit codes: 0 nothing at or above --fail-on; 1 such findings; 2 something could not be looked at, and nothing
-    reached --fail-on; 3 bad usage or configuration, or the cluster could not be read.
+    reached --fail-on; 3 bad usage or configuration, the cluster could not be read, or there is no such --object.
     """
     if landscape and demo:
         raise Failure("--landscape and --demo are given together: expected one of them")
@@ -82,6 +82,8 @@ def diagnose(
             answer = _of_saved(landscape, cluster, inquiry, checks, settings)
         else:
             answer = _of_cluster(cluster, inquiry, checks, settings)
+        if answer.lacks_wanted:
+            raise Failure(_not_there(answer))
         _print(answer, shape, spoken)
     code = exit_code([answer.outcome], fail_on, 1)
     return Exit.INCOMPLETE if code == Exit.OK and not answer.is_complete else code
@@ -132,6 +134,16 @@ def _unknown(text: str) -> str:
     width = max(len(name) for name in SYMPTOMS)
     known = [f"  {symptom.id:<{width}}  {symptom.title}" for symptom in SYMPTOMS.values()]
     return "\n".join([first, hint, "the symptoms:", *known])
+
+
+def _not_there(answer: "Answer") -> str:
+    from auditor.report.clean import one_line
+
+    wanted = answer.inquiry.wanted
+    symptoms = ", ".join(symptom.id for symptom in answer.inquiry.symptoms)
+    name = one_line(f"{wanted.kind} {wanted.path}".strip()) if wanted else ""
+    first = f"--object {name}: there is no such object among what the checks of {symptoms} read"
+    return f"{first}\nthey read these kinds: {', '.join(answer.kinds)}" if answer.kinds else f"{first}: it was nothing"
 
 
 def _list(shape: Shape, language: str) -> None:

@@ -183,8 +183,11 @@ class _Page:
             self._line(Line.assemble(result.id, (f"  {self._say(t('see above'))}", "dim")), 6)
             return
         shown.add(result.id)
+        # Who has passed is not known by name, so of what was named no more is said than that nothing was found.
+        is_narrowed = status is Status.PASSED and (self.answer.inquiry.wanted is not None or bool(check.others))
+        label = t("found nothing on what was named") if is_narrowed else STATUSES[status]
         head = Line.assemble(
-            (self._say(STATUSES[status]), _STATUSES[status]),
+            (self._say(label), _STATUSES[status]),
             "  ",
             result.id,
             (f"  {self._counted(check)}", "dim"),

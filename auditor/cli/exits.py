@@ -77,6 +77,7 @@ def known_errors() -> Iterator[None]:
     from auditor.facts.saved import BadLandscape
     from auditor.judge.check import BadCheck
     from auditor.judge.registry import UnknownCheck
+    from auditor.ledger.errors import LedgerError
     from auditor.report.formats import UnknownFormat
     from auditor.report.write import ReportError
 
@@ -84,5 +85,14 @@ def known_errors() -> Iterator[None]:
         yield
     except OSError as error:
         raise Failure(f"{error.filename or 'a file'}: {error.strerror or error}") from None
-    except (BadConfig, BadCheck, BadLandscape, ConfigError, ReportError, UnknownCheck, UnknownFormat) as error:
+    except (
+        BadConfig,
+        BadCheck,
+        BadLandscape,
+        ConfigError,
+        LedgerError,
+        ReportError,
+        UnknownCheck,
+        UnknownFormat,
+    ) as error:
         raise Failure(str(error)) from None

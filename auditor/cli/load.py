@@ -33,6 +33,13 @@ def settings(path: Path | None, *, needed: bool) -> "Settings":
     return Settings()
 
 
+def default_config() -> Path | None:
+    """Return the configuration that is used when none is named, if it is there."""
+    from auditor.config.load import default_path
+
+    return default_path()
+
+
 def formats(names: Sequence[str]) -> list[str]:
     """Return the names of formats, once each, from a list whose members may hold several with commas."""
     from auditor.report.formats import FORMATS, ensure_known

@@ -4,7 +4,6 @@ import io
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
@@ -13,8 +12,9 @@ from typing import Annotated
 import typer
 
 from auditor import __version__
-from auditor.cli import checks, collect, config, diagnose, doctor, permissions, run
+from auditor.cli import checks, collect, config, deliver, diagnose, diff, doctor, history, permissions, report, run
 from auditor.cli.exits import Exit, Failure, complain, fail, mute, standard_output
+from auditor.own_fault import own_fault
 
 app = typer.Typer(
     name="auditor",
@@ -32,7 +32,11 @@ app.add_typer(checks.app, name="checks")
 app.command("diagnose")(diagnose.diagnose)
 app.command("permissions")(permissions.permissions)
 app.command("doctor")(doctor.doctor)
+app.command("history")(history.history)
+app.command("diff")(diff.diff)
+app.command("report")(report.report)
 app.add_typer(config.app, name="config")
+app.add_typer(deliver.app, name="deliver")
 
 
 def _show_version(value: bool) -> None:
@@ -103,7 +107,7 @@ def _run(arguments: Sequence[str] | None) -> int:
             raise
         # What the exception says is left out: it may quote a key or a token.
         fail(
-            f"this is a fault of the auditor itself: {type(error).__name__} in {_place_of(error)}\n"
+            f"this is a fault of the auditor itself: {own_fault(error)}\n"
             "Please report it with what AUDITOR_DEBUG=1 shows in addition; look through it for secrets first."
         )
         return Exit.UNUSABLE
@@ -120,14 +124,6 @@ def _usage_error(error: typer.TyperException) -> str:
     shown = io.StringIO()
     show(file=shown)
     return shown.getvalue()
-
-
-def _place_of(error: Exception) -> str:
-    own = [frame for frame in traceback.extract_tb(error.__traceback__) if f"{os.sep}auditor{os.sep}" in frame.filename]
-    if not own:
-        return "a library"
-    file = Path(own[-1].filename)
-    return f"{file.parent.name}/{file.name}, line {own[-1].lineno}"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""``auditor run``: audit, once and now."""
+"""``auditor run``: the agent, or with ``--now`` one audit of each cluster."""
 
 from enum import StrEnum
 from functools import partial
@@ -11,6 +11,7 @@ from auditor.cli.exits import Exit, Failure, fail, known_errors, standard_output
 from auditor.cli.options import ChecksOption, ConfigOption
 
 if TYPE_CHECKING:
+    from auditor.cli.recording import Recorder
     from auditor.config.clusters import Cluster
     from auditor.config.settings import Settings
     from auditor.facts.landscape import Landscape
@@ -37,7 +38,9 @@ class Language(StrEnum):
 
 
 def run(
-    now: Annotated[bool, typer.Option("--now", help="Audit each configured cluster once, now.")] = False,
+    now: Annotated[
+        bool, typer.Option("--now", help="Audit each configured cluster once, now; without it: the agent.")
+    ] = False,
     config: ConfigOption = None,
     cluster: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Only this cluster; may be repeated.")
@@ -56,6 +59,9 @@ def run(
         typer.Option("--output", "-o", metavar="DIR", help="Folder of the reports: DIR/<cluster>/report.<format>."),
     ] = None,
     deliver: Annotated[bool, typer.Option("--deliver/--no-deliver", help="Whether channels are told as well.")] = False,
+    channel: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="With --deliver: only this channel; may be repeated.")
+    ] = None,
     fail_on: Annotated[
         FailOn,
         typer.Option(
@@ -66,15 +72,36 @@ def run(
     language: Annotated[Language | None, typer.Option(metavar="en|zh", help="Language of the reports.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no summary.")] = False,
 ) -> int:
-    """Audit clusters and write their reports.
+    """Audit clusters and write their reports: as the agent, on its schedules and until SIGTERM, or once, with --now.
 
     Exit codes: 0 nothing at or above --fail-on; 1 such findings; 2 the audit is incomplete, and nothing reached
     --fail-on; 3 bad usage or configuration, or no cluster could be audited.
     """
     if not now:
-        raise Failure("the agent with schedules is not part of this version: expected --now")
-    if deliver:
-        raise Failure("deliveries are not part of this version: leave out --deliver and take the reports from --output")
+        of_one_audit = {
+            "--cluster": cluster,
+            "--check": check,
+            "--landscape": landscape,
+            "--demo": demo,
+            "--format": format,
+            "--output": output is not None,
+            "--deliver": deliver,
+            "--channel": channel,
+            "--language": language,
+        }
+        given = [name for name, value in of_one_audit.items() if value]
+        if given:
+            raise Failure(
+                f"{given[0]} is for one audit: expected --now with it, or the like in the configuration of the agent"
+            )
+        with known_errors():
+            from auditor.cli.agent import run_agent
+
+            return run_agent(config)
+    if channel and not deliver:
+        raise Failure("--channel is given without --deliver: expected both, or none")
+    if deliver and (landscape or demo):
+        raise Failure("a saved landscape is neither recorded nor delivered: leave out --deliver")
     if landscape and demo:
         raise Failure("--landscape and --demo are given together: expected one of them")
     if output == "":
@@ -92,9 +119,13 @@ def run(
             load.ensure_writable(directory, "reports", "--output, or [report] directory")
             outcomes, expected = [_audit_saved(saved, checks, settings)], 1
         else:
+            from auditor.cli.recording import recording
+
             chosen = load.clusters(settings, cluster or [])
             load.ensure_writable(directory, "reports", "--output, or [report] directory")
-            outcomes, expected = _audit_clusters(chosen, checks, settings), len(chosen)
+            with recording(settings, deliver=deliver, channels=channel or []) as recorder:
+                outcomes, expected = _audit_clusters(chosen, checks, settings, recorder), len(chosen)
+                recorder.deliver()
         _write(outcomes, directory, formats, spoken, quiet=quiet)
     return exit_code(outcomes, fail_on, expected)
 
@@ -121,7 +152,9 @@ def _audit_saved(saved: "Landscape", checks: "list[LoadedCheck]", settings: "Set
         return audit(saved, checks, settings.suppressions, "landscape", watcher)
 
 
-def _audit_clusters(clusters: "list[Cluster]", checks: "list[LoadedCheck]", settings: "Settings") -> "list[Outcome]":
+def _audit_clusters(
+    clusters: "list[Cluster]", checks: "list[LoadedCheck]", settings: "Settings", recorder: "Recorder"
+) -> "list[Outcome]":
     from datetime import UTC, datetime
 
     from auditor.agent.audit import NothingReadable, audit, collect_live
@@ -136,7 +169,8 @@ def _audit_clusters(clusters: "list[Cluster]", checks: "list[LoadedCheck]", sett
         try:
             with watching(cluster.name, len(checks), collects=True) as watcher:
                 collected = interruptible(partial(collect_live, cluster, checks, watcher))
-                outcomes.append(audit(collected, checks, settings.suppressions, "now", watcher, started_at))
+                outcome = audit(collected, checks, settings.suppressions, "now", watcher, started_at)
+            outcomes.append(recorder.record(outcome))
         except NothingReadable as error:
             fail(f"{cluster.name}: neither side can be read, so it was not audited")
             for reason in error.reasons:

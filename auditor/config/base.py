@@ -4,6 +4,7 @@ import os
 import re
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
+from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
@@ -103,6 +104,15 @@ Name = Annotated[str, AfterValidator(_name)]
 """What the operator calls something; fit for the name of a folder."""
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 """A text that says something."""
+
+
+def time_zone(value: str) -> str:
+    """Return the name of a time zone. Raises ValueError if there is none of that name."""
+    try:
+        ZoneInfo(value)
+    except (ValueError, OSError, LookupError):
+        raise ValueError(f"no time zone is called {value!r}; expected one such as Asia/Shanghai") from None
+    return value
 
 
 SecretField = Annotated[Secret | None, BeforeValidator(_to_secret)]

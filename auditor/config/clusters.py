@@ -136,5 +136,6 @@ class Cluster(ConfigTable):
     client_cidrs: list[AddressRange] = []
     probes: list[Probe] = []
     identities: list[Identity] = []
+    suppress_by_annotation: StrictBool = False
     kubernetes: KubernetesAccess = KubernetesAccess()
     alibaba: AlibabaAccess = AlibabaAccess()

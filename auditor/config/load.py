@@ -10,6 +10,7 @@ from platformdirs import user_config_path
 from pydantic import BaseModel, ValidationError
 
 from auditor.config.base import BadConfig, ConfigTable
+from auditor.config.channels import KINDS
 from auditor.config.settings import Settings
 
 FILE_NAME = "auditor.toml"
@@ -21,6 +22,10 @@ _EXPECTED = {
     "is_instance_of": "expected a text in quotes",
     "bool_type": "expected true or false",
     "float_type": "expected a number",
+    "float_parsing": "expected a number",
+    "int_type": "expected a whole number",
+    "int_parsing": "expected a whole number",
+    "int_from_float": "expected a whole number",
     "too_short": "expected at least one member",
 }
 """What was expected, by pydantic's name of the error; its own words speak of Python."""
@@ -76,24 +81,34 @@ def parse(content: bytes, path: Path) -> Settings:
     except ValidationError as error:
         problems = [_explain(problem, data) for problem in error.errors()]
         raise BadConfig("\n".join(f"{path}: {problem}" for problem in problems)) from None
+    settings = settings.placed_in(path.parent)
     if "directory" in settings.report.model_fields_set:
         return settings
     # A default is not validated, so that its folder is not yet taken from the folder of the file.
     directory = path.parent / settings.report.directory
-    return settings.model_copy(update={"report": settings.report.model_copy(update={"directory": directory})})
+    report = settings.report.model_copy(update={"directory": directory})
+    return settings.model_copy(update={"report": report}).placed_in(path.parent)
 
 
 def _explain(problem: Any, data: Any) -> str:
-    where = _spell(problem["loc"], data)
+    loc = problem["loc"]
+    where = _spell(_without_kinds(loc), data)
     if problem["type"] == "extra_forbidden":
-        key = str(problem["loc"][-1])
-        known = _keys_at(problem["loc"][:-1])
+        key = str(loc[-1])
+        known = _keys_at(loc[:-1])
         near = get_close_matches(key, known, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
         return f"{where}: there is no such key; {hint}"
     if problem["type"] == "missing":
         return f"{where}: this key is required"
-    message = _say(problem)
+    if problem["type"] == "union_tag_not_found":
+        return f"{where}.kind: this key is required; expected one of {', '.join(KINDS)}"
+    if problem["type"] == "union_tag_invalid":
+        tag = str(problem["ctx"]["tag"])
+        near = get_close_matches(tag, KINDS, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(KINDS)}"
+        return f"{where}.kind: there is no such kind of channel; {hint}"
+    message = _say({**problem, "loc": _without_kinds(loc)})
     # The value itself is shown only for plain choices: anything else might be a secret in the wrong place.
     is_choice = problem["type"] == "literal_error" and "credentials" not in problem["loc"]
     found = f" (found {problem['input']!r})" if is_choice else ""
@@ -117,10 +132,18 @@ def _say(problem: Any) -> str:
     if kind == "string_too_short":
         least = problem["ctx"]["min_length"]
         return "expected a text that is not empty" if least == 1 else f"expected a text of at least {least} characters"
-    if kind in ("greater_than", "less_than_equal"):
+    if kind in ("greater_than", "greater_than_equal", "less_than_equal"):
         return str(problem["msg"]).replace("Input should be", "expected a number")
     own_words = str(problem["msg"]).removeprefix("Value error, ").replace("Input should be", "expected")
     return _EXPECTED.get(kind, own_words)
+
+
+def _without_kinds(loc: Sequence[int | str]) -> list[int | str]:
+    """Leave out the kind of a channel, which pydantic names among the steps to a key."""
+    steps = list(loc)
+    if len(steps) > 2 and steps[0] == "channels" and steps[2] in KINDS:
+        del steps[2]
+    return steps
 
 
 def _spell(loc: Sequence[int | str], data: Any) -> str:
@@ -142,10 +165,14 @@ def _spell(loc: Sequence[int | str], data: Any) -> str:
 
 def _keys_at(loc: Sequence[int | str]) -> list[str]:
     model: type[ConfigTable] = Settings
-    for step in loc:
+    steps: Sequence[int | str] = loc
+    if len(loc) > 2 and loc[0] == "channels" and loc[2] in KINDS:
+        model, steps = KINDS[str(loc[2])], loc[3:]
+    for step in steps:
         if isinstance(step, int):
             continue
-        field = model.model_fields.get(step)
+        named = {field.alias or name: field for name, field in model.model_fields.items()}
+        field = named.get(step)
         inner = _table_in(field.annotation) if field else None
         if inner is None:
             return []

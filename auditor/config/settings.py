@@ -3,25 +3,16 @@
 from datetime import date
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
-from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, StringConstraints, model_validator
 
-from auditor.config.base import ConfigTable, LocalPath, Name, SecretField, Words
+from auditor.config.base import ConfigTable, LocalPath, Name, SecretField, Words, time_zone
+from auditor.config.channels import Channel
 from auditor.config.clusters import Cluster
+from auditor.config.server import Server
 
-ChannelKind = Literal[
-    "email", "webhook", "alertmanager", "pagerduty", "dingtalk", "feishu", "wecom", "slack", "teams", "apprise"
-]
+DEFAULT_LEDGER = "sqlite:///auditor.db"
 Language = Literal["en", "zh"]
-
-
-def _time_zone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (ValueError, OSError, LookupError):
-        raise ValueError(f"no time zone is called {value!r}; expected one such as Asia/Shanghai") from None
-    return value
 
 
 def _crontab(value: str) -> str:
@@ -54,6 +45,8 @@ class Ledger(ConfigTable):
     SECRETS: ClassVar[tuple[str, ...]] = ("url",)
 
     url: SecretField = None
+    keep_runs: Annotated[int, Field(ge=1)] = 1000
+    keep_days: Annotated[int, Field(ge=1)] = 400
 
 
 class Schedule(ConfigTable):
@@ -61,20 +54,14 @@ class Schedule(ConfigTable):
 
     name: Name
     cron: Annotated[str, AfterValidator(_crontab)]
-    timezone: Annotated[str, AfterValidator(_time_zone)] = "Asia/Shanghai"
+    timezone: Annotated[str, AfterValidator(time_zone)] = "Asia/Shanghai"
     clusters: list[str] = ["*"]
     checks: list[str] = ["*"]
     channels: list[str] = []
     send: Literal["always", "on-findings", "on-change"] = "always"
-
-
-class Channel(ConfigTable):
-    """``[[channels]]``: where deliveries go. The further keys depend on the kind."""
-
-    model_config = ConfigDict(extra="allow", frozen=True, arbitrary_types_allowed=True)
-
-    name: Name
-    kind: ChannelKind
+    jitter_seconds: Annotated[int, Field(ge=0, le=3600)] = 0
+    grace_seconds: Annotated[int, Field(ge=1, le=7 * 24 * 3600)] = 6 * 3600
+    deadline_seconds: Annotated[int, Field(ge=10, le=24 * 3600)] = 1800
 
 
 class Suppression(ConfigTable):
@@ -95,8 +82,27 @@ class Settings(ConfigTable):
     ledger: Ledger = Ledger()
     clusters: list[Cluster] = []
     schedules: list[Schedule] = []
-    channels: list[Channel] = []
+    channels: list[Annotated[Channel, Field(discriminator="kind")]] = []
+    server: Server | None = None
     suppressions: list[Suppression] = []
+    _folder: Path = PrivateAttr(default_factory=Path)
+
+    def placed_in(self, folder: Path) -> "Settings":
+        """Say in which folder the file stands, and return these settings."""
+        self._folder = folder
+        return self
+
+    def ledger_url(self) -> str:
+        """Return the URL of the ledger. A relative path of SQLite is taken from the folder of the file.
+
+        Raises:
+            BadConfig: the secret that holds it can't be read.
+        """
+        url = self.ledger.url.reveal() if self.ledger.url else DEFAULT_LEDGER
+        scheme, separator, path = url.partition(":///")
+        if scheme.split("+")[0] != "sqlite" or not separator or path in ("", ":memory:") or path.startswith("/"):
+            return url
+        return f"{scheme}:///{(self._folder / path).resolve()}"
 
     @model_validator(mode="after")
     def _names_fit(self) -> "Settings":

@@ -22,6 +22,14 @@ def _problems(settings: Settings, is_check: Callable[[str], bool]) -> Iterator[s
             yield f"checks.folders: {folder}: there is no such folder"
     for cluster in settings.clusters:
         yield from _credentials(f"clusters[{cluster.name}].alibaba.credentials", cluster.alibaba.credentials)
+    for channel in settings.channels:
+        where = f"channels[{channel.name}]"
+        for key in channel.missing():
+            yield f"{where}.{key}: this key is required for a channel of kind {channel.kind}"
+        for key in channel.SECRETS:
+            yield from _secret(f"{where}.{key}", getattr(channel, key))
+    if settings.server:
+        yield from _secret("server.token", settings.server.token)
     names = {cluster.name for cluster in settings.clusters}
     for schedule in settings.schedules:
         for name in schedule.clusters:

@@ -12,7 +12,7 @@ from base64 import b32encode
 from collections.abc import Iterable
 from functools import lru_cache
 
-from auditor.facts.vocabulary import DOMAINS, PLACES, WORDS
+from auditor.facts.vocabulary import DOMAINS, KEY_HOSTS, KEYS, PLACES, WORDS
 
 _IPV4 = r"\d{1,3}(?:\.\d{1,3}){3}"
 _TOKEN = re.compile(
@@ -115,9 +115,18 @@ class Pseudonyms:
             case "uuid":
                 digits = self._hexadecimal(token.replace("-", ""))
                 return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+            case "qualified":
+                return self._qualified(token)
             case "word":
                 return self._word(token)
         return token
+
+    def _qualified(self, token: str) -> str:
+        """Replace words after the domain of a key, where anybody may have put them (``node-restriction…/payments``)."""
+        host, slash, name = token.partition("/")
+        if not slash or token in KEYS or host in KEY_HOSTS:
+            return token
+        return f"{host}/{_WORD.sub(lambda word: self._word(word[0]), name)}"
 
     def _address_in_text(self, token: str, mask: str) -> str:
         for written in (token + mask, token):

@@ -18,6 +18,7 @@ from auditor.facts.older import is_collected
 from auditor.facts.pseudonyms import Pseudonyms
 from auditor.facts.table import Gap, Reason, Table
 from auditor.facts.text import Text, Value
+from auditor.facts.vocabulary import PARAMETERS
 
 _VOCABULARY = """
 Addon.name ContainerLog.component HealthPoint.name InstanceType.name Metric.name Quota.name access access_modes
@@ -48,10 +49,14 @@ TEXTS = frozenset(
     }
 )
 """Fields called like vocabulary that anybody may fill; of their words those stay that Kubernetes and ACK use."""
-MEASURES = frozenset({"allocatable", "capacity", "component_versions", "limits", "overhead", "requests"})
+MEASURES = frozenset({"allocatable", "capacity", "limits", "overhead", "requests"})
+"""Dictionaries of amounts. Their keys are mostly of an API, but a device that somebody adds has his name."""
+VERSIONS = frozenset({"component_versions"})
 """Dictionaries whose keys and values are of an API."""
-SETTINGS = frozenset({"api_endpoints", "data", "options", "parameters", "volume_attributes"})
+SETTINGS = frozenset({"api_endpoints", "data"})
 """Dictionaries whose keys are of an API, while values may name things."""
+OF_DRIVERS = frozenset({"options", "parameters", "volume_attributes"})
+"""Dictionaries of which only those keys are of an API that a driver reads, while values may name things."""
 POLICIES = frozenset({"Policy.document"})
 """JSON texts of RAM policies."""
 _OF_POLICIES = frozenset({"Action", "NotAction", "Effect", "Version"})
@@ -130,16 +135,19 @@ class Redactor:
                 return value if _is_vocabulary(name, owner) else self.text(value)
             case list() | tuple():
                 return type(value)(self._value(member, name, owner) for member in value)
-            case dict() if name in MEASURES:
+            case dict() if name in VERSIONS:
                 return value
+            case dict() if name in MEASURES:
+                return {self.text(key): each for key, each in value.items()}
             case dict():
-                keep = name in SETTINGS
-                return {
-                    (key if keep else self.text(key)): self._value(each, name, owner) for key, each in value.items()
-                }
+                return {self._key(key, name): self._value(each, name, owner) for key, each in value.items()}
             case msgspec.Struct():
                 return self._struct(value)
         return value
+
+    def _key(self, key: str, name: str) -> str:
+        is_of_api = name in SETTINGS or (name in OF_DRIVERS and key.lower() in PARAMETERS)
+        return key if is_of_api else self.text(key)
 
     def _policy(self, document: str) -> str:
         try:

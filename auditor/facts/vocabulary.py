@@ -100,6 +100,56 @@ DOMAINS = (
 )
 """What is under these is named by Kubernetes, ACK or their components: keys of labels, drivers, API groups."""
 
+KEY_HOSTS = frozenset(
+    {
+        "alb.ingress.kubernetes.io",
+        "nginx.ingress.kubernetes.io",
+        "node.csi.alibabacloud.com",
+        "service.beta.kubernetes.io",
+    }
+)
+"""Of the domains above, those whose keys are all named by one component, with words of its own."""
+
+KEYS = frozenset(
+    {
+        "aliyun.com/gpu-core.percentage",
+        "aliyun.com/gpu-mem",
+        "alpha.service-controller.kubernetes.io/exclude-balancer",
+        "apiserver.kubernetes.io/identity",
+        "csi.storage.k8s.io/fstype",
+        "endpointslice.kubernetes.io/skip-mirror",
+        "flannel.alpha.coreos.com/backend-data",
+        "kube-aggregator.kubernetes.io/automanaged",
+        "kubernetes.io/bootstrapping",
+        "kubernetes.io/dockerconfigjson",
+        "kubernetes.io/h2c",
+        "kubernetes.io/ws",
+        "kubernetes.io/wss",
+        "node-role.kubernetes.io/control-plane",
+        "node.cloudprovider.kubernetes.io/uninitialized",
+        "node.kubernetes.io/exclude-from-external-load-balancers",
+        "rbac.authorization.k8s.io/aggregate-to-edit",
+        "rbac.authorization.kubernetes.io/autoupdate",
+        "scheduler.alpha.kubernetes.io/critical-pod",
+        "service.alibabacloud.com/exclude-node",
+        "storage.alpha.kubernetes.io/migrated-plugins",
+        "storage.kubernetes.io/csiProvisionerIdentity",
+        "storage.kubernetes.io/csiprovisioneridentity",
+    }
+)
+"""Keys of the domains above that a component named. Of any other key the words stay that everybody knows."""
+
+PARAMETERS = frozenset(
+    {
+        *("accessgroupname", "archiveondelete", "bucket", "containernetworkfilesystem", "csi.storage.k8s.io/fstype"),
+        *("deletevolume", "encrypted", "filesystemid", "filesystemtype", "fstype", "mountprotocol", "multiattach"),
+        *("options", "path", "performancelevel", "protocoltype", "provisionediops", "readonly", "regionid", "server"),
+        *("storage.kubernetes.io/csiprovisioneridentity", "storagetype", "subpath", "type", "url", "vers", "volumeas"),
+        *("volumeid", "volumetype", "vpcid", "vswitchid", "zoneid"),
+    }
+)
+"""The parameters of volumes and storage classes that drivers read, in lower case."""
+
 PLACES = (
     *("hangzhou", "shanghai", "nanjing", "fuzhou", "wuhan", "zhengzhou", "qingdao", "beijing", "zhangjiakou"),
     *("huhehaote", "wulanchabu", "shenzhen", "heyuan", "guangzhou", "chengdu", "hongkong"),

@@ -50,6 +50,7 @@ class _Tally:
     findings: dict[tuple[Ref, str], _Joined] = field(default_factory=dict)
     reasons: list[Reason] = field(default_factory=list)
     unseen: list[UnseenSubject] = field(default_factory=list)
+    general: list[Reason] = field(default_factory=list)
 
 
 def needed_tables(checks: Iterable[LoadedCheck]) -> set[str]:
@@ -83,15 +84,15 @@ def _run(check: LoadedCheck, context: Context) -> _Tally:
     tally = _Tally()
     try:
         subject_facts = context.facts(check.subject_facts)
-        tally.reasons += _gaps(subject_facts.values())
+        tally.general += _gaps(subject_facts.values())
         subjects = check.subjects(**subject_facts)
         judge_facts = context.facts(check.judge_facts)
         for subject in subjects:
             _judge_subject(check, subject, judge_facts, tally)
     except NotKnown as gap:
-        tally.reasons += gap.reasons
+        tally.general += gap.reasons
     except Exception as error:  # noqa: BLE001 - DESIGN: one broken check is itself reported and stops no other
-        tally.reasons.append(_broken(check, error))
+        tally.general.append(_broken(check, error))
     return tally
 
 
@@ -118,10 +119,11 @@ def _judge_subject(check: LoadedCheck, subject: Any, facts: dict[str, Any], tall
     except Exception as error:  # noqa: BLE001 - as above: this subject is reported, the others go on
         reasons.append(_broken(check, error))
     tally.evaluated += evaluated
-    if reasons:
+    if isinstance(ref := getattr(subject, "ref", None), Ref) and reasons:
         tally.reasons += reasons
-        if isinstance(ref := getattr(subject, "ref", None), Ref):
-            tally.unseen.append(UnseenSubject(ref, tuple(_unique(reasons))))
+        tally.unseen.append(UnseenSubject(ref, tuple(_unique(reasons))))
+    else:
+        tally.general += reasons
 
 
 def _is_verdict(said: object) -> bool:
@@ -189,7 +191,7 @@ def _identity(cluster: ClusterIdentity) -> str:
 
 
 def _result(check: LoadedCheck, tally: _Tally, findings: int) -> CheckResult:
-    reasons = tuple(_unique(tally.reasons))
+    reasons = tuple(_unique([*tally.general, *tally.reasons]))
     if findings:
         status = Status.FOUND
     elif reasons:
@@ -205,6 +207,7 @@ def _result(check: LoadedCheck, tally: _Tally, findings: int) -> CheckResult:
         findings=findings,
         reasons=reasons,
         unseen=tuple(tally.unseen),
+        general=tuple(_unique(tally.general)),
     )
 
 

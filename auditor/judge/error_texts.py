@@ -133,7 +133,10 @@ _FINDERS = (
         re.MULTILINE,
     ),
     _Finder("", rf"(?:Warning|Normal)\s+\w+\s+(?P<kind>[a-z]+)/(?P<name>{_NAME})"),
-    _Finder("Pod", rf'\b[Pp]ods? [\'"]?(?P<namespace>{_NAMESPACE})/(?P<name>{_NAME})'),
+    # An event as client-go logs it.
+    _Finder("", rf'Kind:"(?P<kind>\w+)", Namespace:"(?P<namespace>{_NAMESPACE})?", Name:"(?P<name>{_NAME})"'),
+    _Finder("Pod", rf'\b[Pp]ods?[ =][\'"]?(?P<namespace>{_NAMESPACE})/(?P<name>{_NAME})'),
+    _Finder("Pod", rf"\bused by pod\(s\) (?P<name>{_NAME})"),
     _Finder("Pod", rf'\b[Pp]ods? [\'"](?P<name>{_NAME})[\'"](?! is forbidden)'),
     _Finder(
         "PersistentVolumeClaim",
@@ -143,8 +146,10 @@ _FINDERS = (
     _Finder("PersistentVolume", rf'\bvolume [\'"](?P<name>{_NAME})[\'"]'),
     _Finder("PersistentVolume", rf"{_BEFORE}(?P<name>pvc-[0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}){_AFTER}"),
     _Finder("Node", rf'\b[Nn]ode [\'"](?P<name>{_NAME})[\'"]'),
+    # ACK names nodes by region and address, or by region and instance.
     _Finder("Node", rf"{_BEFORE}(?P<name>[a-z]{{2}}-[a-z]+(?:-\d)?\.(?:\d{{1,3}}\.){{3}}\d{{1,3}}){_AFTER}"),
-    _Finder("Service", rf'\b[Ss]ervice [\'"]?(?P<namespace>{_NAMESPACE})/(?P<name>{_NAME})'),
+    _Finder("Node", rf"{_BEFORE}(?P<name>[a-z]{{2}}-[a-z]+(?:-\d)?\.i-[a-z0-9]{{10,24}}){_AFTER}"),
+    _Finder("Service", rf'\b[Ss]ervice[ =]\[?[\'"]?(?P<namespace>{_NAMESPACE})/(?P<name>{_NAME})'),
     _Finder(ADDRESS, r"dial tcp \[?(?P<name>(?:\d{1,3}\.){3}\d{1,3}|[0-9a-f:]+:[0-9a-f:]+)\]?:\d+"),
     _Finder(ADDRESS, r'upstream: "\w+://(?P<name>(?:\d{1,3}\.){3}\d{1,3}):\d+'),
     _Finder("FileSystem", rf"{_BEFORE}(?P<name>[0-9a-f]{{6,24}})-[a-z0-9.-]+\.nas\.aliyuncs\.com"),

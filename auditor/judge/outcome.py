@@ -65,7 +65,10 @@ class UnseenSubject(msgspec.Struct, frozen=True):
 
 
 class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What one check came to. ``subjects`` counts those evaluated; ``reasons`` are all gaps, once each."""
+    """What one check came to. ``subjects`` counts those evaluated; ``reasons`` are all gaps, once each.
+
+    ``general`` are those of the reasons that are not of single subjects in ``unseen``: subjects may be missing.
+    """
 
     id: str
     title: str
@@ -75,10 +78,24 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
     findings: int
     reasons: tuple[Reason, ...] = ()
     unseen: tuple[UnseenSubject, ...] = ()
+    general: tuple[Reason, ...] = ()
+
+
+class Changed(msgspec.Struct, frozen=True):
+    """A finding that was open before, and is, with another severity or another suppression: as it was before."""
+
+    fingerprint: str
+    severity: Severity
+    suppressed: bool
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """One run: one audit of one landscape, which was collected at ``observed_at``."""
+    """One run: one audit of one landscape, which was collected at ``observed_at``.
+
+    What compares it with earlier runs is known once the ledger has recorded it. ``resolved`` are findings that were
+    there and are gone, ``unevaluated`` those that were there and could not be looked at, both as last reported;
+    ``changed`` tells of findings that are still there what they were like before.
+    """
 
     run_id: str
     cluster: ClusterIdentity
@@ -89,6 +106,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     checks: tuple[CheckResult, ...]
     findings: tuple[ReportedFinding, ...]
     resolved: tuple[ReportedFinding, ...] = ()
+    unevaluated: tuple[ReportedFinding, ...] = ()
+    changed: tuple[Changed, ...] = ()
     collection: tuple[SourceLog, ...] = ()
 
     @property

@@ -46,26 +46,36 @@ def document(outcome: Outcome, translate: _Translate) -> _Json:
     return {
         "schema": SCHEMA,
         "auditor": {"version": __version__},
-        "run": {
-            "id": outcome.run_id,
-            "cluster": outcome.cluster.name,
-            "cluster_id": outcome.cluster.cluster_id,
-            "region": outcome.cluster.region,
-            "trigger": outcome.trigger,
-            "observed_at": utc(outcome.observed_at),
-            "started_at": utc(outcome.started_at),
-            "finished_at": utc(outcome.finished_at),
-            "complete": outcome.is_complete,
-        },
-        "summary": {
-            "severity": {severity.value: count for severity, count in count_severities(outcome).items()},
-            "checks": {status.value: count for status, count in count_statuses(outcome).items()},
-            "lifecycle": count_lifecycles(outcome),
-        },
+        "run": run_data(outcome),
+        "summary": summary_data(outcome),
         "checks": [_check(check, translate) for check in outcome.checks],
-        "findings": [_finding(finding, translate) for finding in outcome.findings],
-        "resolved": [_finding(finding, translate) for finding in outcome.resolved],
+        "findings": [finding_data(finding, translate) for finding in outcome.findings],
+        "resolved": [finding_data(finding, translate) for finding in outcome.resolved],
         "collection": [_source(log, translate) for log in outcome.collection],
+    }
+
+
+def run_data(outcome: Outcome) -> _Json:
+    """Return the ``run`` of a report."""
+    return {
+        "id": outcome.run_id,
+        "cluster": outcome.cluster.name,
+        "cluster_id": outcome.cluster.cluster_id,
+        "region": outcome.cluster.region,
+        "trigger": outcome.trigger,
+        "observed_at": utc(outcome.observed_at),
+        "started_at": utc(outcome.started_at),
+        "finished_at": utc(outcome.finished_at),
+        "complete": outcome.is_complete,
+    }
+
+
+def summary_data(outcome: Outcome) -> _Json:
+    """Return the ``summary`` of a report."""
+    return {
+        "severity": {severity.value: count for severity, count in count_severities(outcome).items()},
+        "checks": {status.value: count for status, count in count_statuses(outcome).items()},
+        "lifecycle": count_lifecycles(outcome),
     }
 
 
@@ -94,7 +104,8 @@ def _reason(reason: Reason, translate: _Translate) -> _Json:
     }
 
 
-def _finding(finding: ReportedFinding, translate: _Translate) -> _Json:
+def finding_data(finding: ReportedFinding, translate: _Translate) -> _Json:
+    """Return a finding as it stands among the ``findings`` and the ``resolved`` of a report."""
     suppression = finding.suppression
     return {
         "fingerprint": finding.fingerprint,

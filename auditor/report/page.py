@@ -50,7 +50,7 @@ def render_page(view: ReportView, translate: Callable[[str], str], limits: Limit
         limits: how much is listed.
         fold: whether long lists go on in a part that the reader can open; on paper nothing opens.
     """
-    environment = _environment()
+    environment = template_environment()
 
     def fill(template: str, **values: Value) -> str:
         return Text(template, dict(values)).render()
@@ -85,7 +85,8 @@ def template_loader() -> FileSystemLoader:
 
 
 @cache
-def _environment() -> Environment:
+def template_environment() -> Environment:
+    """Return what the project's HTML is made with: everything that is filled in is escaped."""
     environment = Environment(
         loader=template_loader(),
         autoescape=True,

@@ -85,6 +85,16 @@ def make_view(
     )
 
 
+def finding_view(finding: ReportedFinding, titles: Mapping[str, str], speaker: Speaker) -> FindingView:
+    """Return one finding as display data. ``titles`` are those of the checks, by id."""
+    return _finding(finding, titles, speaker)
+
+
+def trigger_words(trigger: str, speaker: Speaker) -> str:
+    """Return what asked for a run."""
+    return _trigger(trigger, speaker)
+
+
 def _run(outcome: Outcome, speaker: Speaker) -> RunView:
     seconds = (outcome.finished_at - outcome.started_at).total_seconds()
     return RunView(

@@ -10,7 +10,11 @@ from auditor.judge.api import Certainty, Evidence, Finding, Hop, Reason, Ref, St
 
 _RAM_USER = re.compile(r"(?P<uid>\d+)-\d+")
 """How ACK names a RAM user in the certificates that it hands out."""
+_NO_NAME = re.compile(r"[^a-z0-9.-]+")
+"""What the name of a role may not hold."""
 MOST_HOPS = 10
+MOST_RULES = 5
+"""For how many rules the remedy has commands; the evidence has them all."""
 
 
 @dataclass(frozen=True)
@@ -134,39 +138,20 @@ def _held(bindings: Sequence[Binding]) -> tuple[Hop, ...]:
 
 def _remedy(ref: Ref, user: str, groups: Sequence[str], rules: Sequence[MissingRule]) -> tuple[Step, ...]:
     first = rules[0]
-    place = ("-n", first.namespace) if first.namespace else ()
+    kind, _, part = first.target.partition("/")
     as_whom = [
         *(["--as", user] if user else ["--as", "anybody"]),
         *(w for group in groups for w in ("--as-group", group)),
     ]
-    name = f"{(ref.name or 'group').lower().replace(':', '-').replace('@', '-')}-{first.resource.replace('/', '-')}"
-    if user.startswith(SERVICE_ACCOUNT):
-        whom = ("--serviceaccount", user.removeprefix(SERVICE_ACCOUNT))
-    elif user:
-        whom = ("--user", user)
-    else:
-        given = [group for group in groups if not group.startswith("system:")]
-        whom = ("--group", (given or list(groups))[0])
-    kind = "role" if first.namespace else "clusterrole"
-    verbs = [f"--verb={','.join(first.verbs)}", f"--resource={first.target}"]
     steps = [
         step(
             t("Confirm: ask in their name."),
-            *("kubectl", "auth", "can-i", first.verbs[0], first.target, *place, *as_whom),
-        ),
-        step(
-            t(
-                "Give no more than is missing ({rules}): first a role with the rule. Ask the owner of the namespace: "
-                "whoever may create Pods there can read its Secrets too.",
-                rules=[rule.yaml for rule in rules],
-            ),
-            *("kubectl", "create", kind, name, *verbs, *place),
-        ),
-        step(
-            t("Then bind it to them; it holds at once."),
-            *("kubectl", "create", f"{kind}binding", name, f"--{kind}={name}", *whom, *place),
-        ),
+            *("kubectl", "auth", "can-i", first.verbs[0], kind, *(("--subresource", part) if part else ())),
+            *(*_place(first), *as_whom),
+        )
     ]
+    for rule in rules[:MOST_RULES]:
+        steps += _grant(ref, user, groups, rule)
     if ram_user(user):
         steps.append(
             step(
@@ -178,3 +163,35 @@ def _remedy(ref: Ref, user: str, groups: Sequence[str], rules: Sequence[MissingR
             )
         )
     return tuple(steps)
+
+
+def _grant(ref: Ref, user: str, groups: Sequence[str], rule: MissingRule) -> tuple[Step, ...]:
+    """Return the two steps that give one rule and nothing else."""
+    if user.startswith(SERVICE_ACCOUNT):
+        whom = ("--serviceaccount", user.removeprefix(SERVICE_ACCOUNT))
+    elif user:
+        whom = ("--user", user)
+    else:
+        given = [group for group in groups if not group.startswith("system:")]
+        whom = ("--group", (given or list(groups))[0])
+    kind = "role" if rule.namespace else "clusterrole"
+    name = _NO_NAME.sub("-", f"{ref.name or 'group'}-{rule.target}".lower()).strip("-.")
+    return (
+        step(
+            t(
+                "Give no more than is missing, {rule}: first a role with the rule. Ask the owner of the namespace: "
+                "whoever may create Pods there can read its Secrets too.",
+                rule=rule.yaml,
+            ),
+            *("kubectl", "create", kind, name, f"--verb={','.join(rule.verbs)}", f"--resource={rule.target}"),
+            *_place(rule),
+        ),
+        step(
+            t("Then bind it to them; it holds at once."),
+            *("kubectl", "create", f"{kind}binding", name, f"--{kind}={name}", *whom, *_place(rule)),
+        ),
+    )
+
+
+def _place(rule: MissingRule) -> tuple[str, ...]:
+    return ("-n", rule.namespace) if rule.namespace else ()

@@ -145,8 +145,12 @@ def _ending(
         evidence={**_evidence(kubeconfig), "ends_at": when},
         remedy=(
             step(
-                t("Confirm until when it is good."),
-                *("kubectl", "config", "view", "--raw", "-o", "jsonpath={.users[0].user.client-certificate-data}"),
+                t(
+                    "Confirm until when it is good: decode what this prints with base64 -d, and read it with "
+                    "openssl x509 -noout -enddate. It prints nothing where the kubeconfig names a file."
+                ),
+                *("kubectl", "config", "view", "--minify", "--raw"),
+                *("-o", "jsonpath={.users[0].user.client-certificate-data}"),
             )
             if which == "certificate"
             else step(

@@ -13,6 +13,7 @@ from auditor.judge.api import (
     Evidence,
     Hop,
     NotApplicable,
+    NotKnown,
     Ref,
     Step,
     Table,
@@ -41,9 +42,17 @@ def set_aside(pod: Pod, pending_pods: PendingPods, pod_reasons: PodReasons) -> N
         return NotApplicable(t("is held by its scheduling gates"))
     if pending_pods.is_served(pod):
         return NotApplicable(t("a node is on its way for it"))
-    if pod_reasons.beyond_nodes(pod) is not None:
+    if pod_reasons.beyond_nodes(pod) is not None or _is_tied(pod, pod_reasons):
         return NotApplicable(t("waits for something that no node brings: see autoscaling/pending-not-for-resources"))
     return None
+
+
+def _is_tied(pod: Pod, pod_reasons: PodReasons) -> bool:
+    """Tell whether a volume is known to tie a Pod to a node. Where volumes can't be read, what needs them says so."""
+    try:
+        return pod_reasons.tied_by_volume(pod) is not None
+    except NotKnown:
+        return False
 
 
 def certainty_of(ruled_out: RuledOut) -> Certainty:

@@ -58,7 +58,7 @@ def by_token(deployment: Deployment) -> RoleUse:
         autoscaler=deployment.ref,
         role_name=SERVICE_ROLE,
         way=(_deployment_hop(deployment), _token_hop(deployment)),
-        evidence={"image": _image(deployment), "credential": f"Secret {TOKEN_SECRET}"},
+        evidence={"image": image_of(deployment), "credential": f"Secret {TOKEN_SECRET}"},
         newer_actions=_newer_actions(deployment),
     )
 
@@ -69,7 +69,7 @@ def by_instance(deployment: Deployment, found: NodeRole) -> RoleUse:
         role_name=found.role_name,
         way=_way_without_token(deployment, found),
         evidence={
-            "image": _image(deployment),
+            "image": image_of(deployment),
             "credential": "instance role",
             "node": found.node.name,
             "instance": found.instance_id,
@@ -225,7 +225,66 @@ def no_role(deployment: Deployment, found: NodeRole, expected_role: str, groups:
             broken(role, t("not attached to {instance}", instance=found.instance_id)),
             *groups,
         ),
-        evidence={"image": _image(deployment), "node": found.node.name, "instance": found.instance_id, "role": None},
+        evidence={"image": image_of(deployment), "node": found.node.name, "instance": found.instance_id, "role": None},
+        affected=(found.node.ref,),
+    )
+
+
+def token_wanted(deployment: Deployment, found: NodeRole, region: str) -> Finding:
+    """Say that the metadata service of the instance answers none but requests with a token, and it sends none."""
+    instance = cloud_ref("Instance", found.instance_id)
+    role = cloud_ref("RamRole", found.role_name)
+    return Finding(
+        subject=role,
+        certainty=Certainty.LIKELY,
+        message=t(
+            "{autoscaler} ({image}) asks the metadata service of instance {instance} for role {role} without a token, "
+            "and the instance answers only requests with one (HttpTokens is required)",
+            autoscaler=deployment.key,
+            image=image_of(deployment),
+            instance=found.instance_id,
+            role=found.role_name,
+        ),
+        fault="metadata-wants-token",
+        why=t(
+            "An autoscaler without credentials ends at its start, or fails when those it has run out. ACK supports "
+            "nodes that want a token (IMDSv2) from clusters and components of 1.28 on."
+        ),
+        remedy=(
+            step(
+                t("Confirm that MetadataOptions.HttpTokens of the instance is required"),
+                *("aliyun", "ecs", "DescribeInstances", "--RegionId", region or "<region>"),
+                *("--InstanceIds", f'["{found.instance_id}"]'),
+            ),
+            Step(
+                t(
+                    "Upgrade the autoscaler: console, Operations, Add-ons. In a managed cluster, authorise the service "
+                    "role {role}, so that it gets a token from ACK and leaves the metadata service alone",
+                    role=SERVICE_ROLE,
+                )
+            ),
+            step(
+                t(
+                    "Until then, let the instance answer without a token as well; every Pod on it can then ask for the "
+                    "role with a plain request, as on nodes that were not hardened"
+                ),
+                *("aliyun", "ecs", "ModifyInstanceMetadataOptions", "--RegionId", region or "<region>"),
+                *("--InstanceId", found.instance_id, "--HttpEndpoint", "enabled", "--HttpTokens", "optional"),
+            ),
+            *_restart(deployment.ref),
+        ),
+        trail=(
+            *_way_without_token(deployment, found)[:-1],
+            broken(instance, t("its metadata service wants a token")),
+            ok(role, t("carried by {instance}", instance=found.instance_id)),
+        ),
+        evidence={
+            "image": image_of(deployment),
+            "node": found.node.name,
+            "instance": found.instance_id,
+            "http_tokens": "required",
+            "role": found.role_name,
+        },
         affected=(found.node.ref,),
     )
 
@@ -284,13 +343,14 @@ def _way_to_instance(found: NodeRole) -> tuple[Hop, ...]:
 
 
 def _deployment_hop(deployment: Deployment) -> Hop:
-    return ok(deployment.ref, t("image {image}", image=_image(deployment)))
+    return ok(deployment.ref, t("image {image}", image=image_of(deployment)))
 
 
-def _image(deployment: Deployment) -> str:
+def image_of(deployment: Deployment) -> str:
+    """Return the image of a Deployment's first container; empty if it has none."""
     containers = deployment.spec.template.spec.containers
     return containers[0].image if containers else ""
 
 
 def _newer_actions(deployment: Deployment) -> tuple[str, ...]:
-    return NEWER_ACTIONS if uses_newer_actions(deployment.name, image_tag(_image(deployment))) else ()
+    return NEWER_ACTIONS if uses_newer_actions(deployment.name, image_tag(image_of(deployment))) else ()

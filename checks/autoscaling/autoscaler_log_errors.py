@@ -14,21 +14,25 @@ from datetime import timedelta
 from auditor.facts.joins.event_clock import EventClock
 from auditor.facts.joins.log_window import LogWindow
 from auditor.facts.joins.object_events import ObjectEvents
+from auditor.facts.joins.pending_pods import NOT_TRIGGERED, PendingPods
 from auditor.facts.kubernetes.coordination import ConfigMap
+from auditor.facts.kubernetes.events import Event
 from auditor.facts.kubernetes.observations import ContainerLog, LogMatch
 from auditor.facts.kubernetes.pods import Pod
 from auditor.facts.rules.autoscaler_actions import NAMESPACE
-from auditor.facts.rules.autoscaler_status import STATUS_MAP, groups_in_backoff, written_at
+from auditor.facts.rules.autoscaler_status import STATUS_MAP, groups_in_backoff, moment_of, written_at
 from auditor.facts.rules.log_lines import words_of
-from auditor.facts.rules.log_patterns import AUTOSCALERS, LOG_PATTERNS, LogPattern
+from auditor.facts.rules.log_patterns import AUTOSCALERS, CLUSTER_AUTOSCALER, LOG_PATTERNS, LogPattern
 from auditor.judge.api import (
     Check,
+    Evidence,
     Finding,
     NotApplicable,
     NotEvaluated,
     NotKnown,
     Passed,
     Reason,
+    ReasonKind,
     Ref,
     Severity,
     Table,
@@ -45,7 +49,7 @@ check = Check(
     symptoms=("autoscaler-fails", "no-scale-up"),
     limits=(
         "Needs the probe component-logs; without it only events of about an hour and the status ConfigMap are read.",
-        "The log of an autoscaler that ACK runs outside of the cluster can't be read.",
+        "The log of an autoscaler that ACK runs outside of the cluster, or that is outside of kube-system, isn't read.",
     ),
     links=(
         "https://www.alibabacloud.com/help/en/ack/ack-managed-and-ack-dedicated/user-guide/faq-about-node-auto-scaling",
@@ -57,7 +61,6 @@ ABOUT_A_POD = frozenset({"no-scale-up", "zone-or-affinity", "pool-too-small", "p
 RECENT = timedelta(hours=1)
 BACKOFF_PATTERN = "pool-in-backoff"
 NO_SCALE_UP = "no-scale-up"
-_NOT_TRIGGERED = "NotTriggerScaleUp"
 _SCALE_IN = (
     "scale down",
     "scale-down",
@@ -80,6 +83,11 @@ class Autoscaler:
     is_first: bool = True
 
     @property
+    def writes_status(self) -> bool:
+        """Whether it is a Pod that keeps the status up to date: that of the cluster autoscaler."""
+        return self.pod is not None and _is_of(self.pod, CLUSTER_AUTOSCALER)
+
+    @property
     def ref(self) -> Ref:
         """The Pod; without one, the status that the autoscaler writes."""
         return self.pod.ref if self.pod else kubernetes_ref("ConfigMap", STATUS_MAP.partition("/")[2], NAMESPACE)
@@ -100,14 +108,16 @@ def judge(
     object_events: ObjectEvents,
     config_maps: Table[ConfigMap],
     event_clock: EventClock,
+    pending_pods: PendingPods,
 ) -> Iterator[Verdict]:
     reasons: list[Reason] = []
     logs = _logs(autoscaler.pod, container_logs, reasons) if autoscaler.pod else []
     findings: list[Finding] = []
     for log in logs:
-        findings += _judge_log(autoscaler.ref, log, pods, log_window, reasons)
+        findings += _judge_log(autoscaler.ref, log, pods, pending_pods, log_window, reasons)
     if not logs and autoscaler.is_first:
-        findings += _signs(autoscaler.ref, pods, object_events, config_maps, event_clock, reasons)
+        signs = _Signs(pods, object_events, pending_pods, config_maps, event_clock, reasons)
+        findings += signs.of(autoscaler)
     yield from findings
     if reasons:
         yield NotEvaluated(tuple(dict.fromkeys(reasons)))
@@ -118,7 +128,11 @@ def judge(
 def _is_autoscaler(pod: Pod) -> bool:
     if pod.namespace != NAMESPACE:
         return False
-    return any(pod.labels.get("app") == name or pod.name.startswith(f"{name}-") for name in AUTOSCALERS)
+    return any(_is_of(pod, name) for name in AUTOSCALERS)
+
+
+def _is_of(pod: Pod, name: str) -> bool:
+    return pod.labels.get("app") == name or pod.name.startswith(f"{name}-")
 
 
 def _logs(pod: Pod, container_logs: Table[ContainerLog], reasons: list[Reason]) -> list[ContainerLog]:
@@ -134,7 +148,12 @@ def _logs(pod: Pod, container_logs: Table[ContainerLog], reasons: list[Reason]) 
 
 
 def _judge_log(
-    subject: Ref, log: ContainerLog, pods: Table[Pod], window: LogWindow, reasons: list[Reason]
+    subject: Ref,
+    log: ContainerLog,
+    pods: Table[Pod],
+    pending_pods: PendingPods,
+    window: LogWindow,
+    reasons: list[Reason],
 ) -> Iterator[Finding]:
     """Judge the lines of one container, pattern by pattern."""
     lines: dict[str, list[LogMatch]] = {}
@@ -145,7 +164,7 @@ def _judge_log(
         named: list[Ref] = []
         if match.pattern in ABOUT_A_POD:
             try:
-                waits, named = _pods_in(match.line, pods)
+                waits, named = _pods_in(match.line, pods, pending_pods)
             except NotKnown as gap:
                 reasons += gap.reasons
                 continue
@@ -153,6 +172,14 @@ def _judge_log(
                 continue
         lines.setdefault(match.pattern, []).append(match)
         waiting.setdefault(match.pattern, {}).update(dict.fromkeys(named))
+    if log.is_cut:
+        # What was left out may hold other words; a log says all it has to say only if all of the hour was read.
+        message = t(
+            "only {count} lines of the last hour were read of the log of {container}: it has more",
+            count=log.lines,
+            container=log.key,
+        )
+        reasons.append(Reason("kubernetes", ReasonKind.TRUNCATED, message))
     for id_, matches in lines.items():
         refs = list(waiting[id_])
         is_certain = id_ not in ABOUT_A_POD or bool(refs)
@@ -164,19 +191,25 @@ def _is_scale_in(line: str) -> bool:
     return any(words in lower for words in _SCALE_IN)
 
 
-def _pods_in(line: str, pods: Table[Pod]) -> tuple[bool, list[Ref]]:
+def _pods_in(line: str, pods: Table[Pod], pending_pods: PendingPods) -> tuple[bool, list[Ref]]:
     """Return whether a line may be about a Pod that waits, and which: one that names none may be about any.
 
-    Raises NotKnown if it names what may be a Pod that could not be read.
+    Raises NotKnown if it names what may be a Pod that could not be read, and if it can't be told of one whether a
+    node is on its way for it.
     """
     named = [
         word for word in words_of(line) if word.count("/") == 1 and ".go" not in word and not word.startswith("asg-")
     ]
     found = [pod for word in dict.fromkeys(named) if (pod := pods.get(word)) is not None]
-    waiting = [pod.ref for pod in found if pod.is_unscheduled]
-    if waiting:
-        return True, waiting
-    return not _names_a_pod(line, named), []
+    waiting = [pod.ref for pod in found if _waits_in_vain(pod, pending_pods)]
+    if waiting and pending_pods.event_reasons:
+        raise NotKnown(*pending_pods.event_reasons)
+    return bool(waiting) or not (found or _names_a_pod(line, named)), waiting
+
+
+def _waits_in_vain(pod: Pod, pending_pods: PendingPods) -> bool:
+    """Tell whether a Pod waits for a node, and none is on its way: what other pools refuse it for does not matter."""
+    return pod.is_unscheduled and pending_pods.beside_the_point(pod) is None and not pending_pods.is_served(pod)
 
 
 def _names_a_pod(line: str, named: Sequence[str]) -> bool:
@@ -187,46 +220,73 @@ def _names_a_pod(line: str, named: Sequence[str]) -> bool:
     )
 
 
-def _signs(
-    subject: Ref,
-    pods: Table[Pod],
-    object_events: ObjectEvents,
-    config_maps: Table[ConfigMap],
-    event_clock: EventClock,
-    reasons: list[Reason],
-) -> Iterator[Finding]:
-    """Yield what events and the autoscaler's status say, in the place of its log."""
-    namespace, _, name = STATUS_MAP.partition("/")
-    status = kubernetes_ref("ConfigMap", name, namespace)
-    texts: dict[str, dict[str, Ref]] = {}
-    about: dict[str, dict[Ref, None]] = {}
-    for event in object_events.about(status):
-        if event.type == "Warning" and event_clock.since(event) < RECENT:
-            for pattern in _matching(f"{event.reason}: {event.message}"):
-                texts.setdefault(pattern.id, {})[event.message] = status
-    for pod in pods.known_rows():
-        if not pod.is_unscheduled:
-            continue
-        for event in object_events.about(pod.ref):
-            if event.reason == _NOT_TRIGGERED and event_clock.since(event) < RECENT:
-                for pattern in _matching(f"{event.reason}: {event.message}"):
-                    texts.setdefault(pattern.id, {})[event.message] = pod.ref
-                    about.setdefault(pattern.id, {})[pod.ref] = None
-    try:
-        row = config_maps.get(STATUS_MAP)
-    except NotKnown as gap:
-        reasons += gap.reasons
-        row = None
-    text = "\n".join((row.data or {}).values()) if row else ""
-    if groups := groups_in_backoff(text):
-        line = f"scaleUp Backoff: {', '.join(groups)} ({written_at(text)})"
-        texts.setdefault(BACKOFF_PATTERN, {})[line] = status
-    reasons += object_events.reasons
-    for id_, found in texts.items():
-        pods_ = list(about.get(id_, ()))
-        line, source = list(found.items())[-1]
-        said = Said(subject, _PATTERNS[id_], [*found], pods_, {"source": str(source)}, is_certain=False)
-        yield of_sign(said, source)
+class _Signs:
+    """What events and the autoscaler's status say, in the place of its log."""
+
+    def __init__(
+        self,
+        pods: Table[Pod],
+        object_events: ObjectEvents,
+        pending_pods: PendingPods,
+        config_maps: Table[ConfigMap],
+        event_clock: EventClock,
+        reasons: list[Reason],
+    ) -> None:
+        self._pods = pods
+        self._events = object_events
+        self._pending = pending_pods
+        self._maps = config_maps
+        self._clock = event_clock
+        self._reasons = reasons
+        self._texts: dict[str, dict[str, Ref]] = {}
+        self._about: dict[str, dict[Ref, None]] = {}
+
+    def of(self, autoscaler: Autoscaler) -> Iterator[Finding]:
+        """Yield them, each by its pattern; why more may be said is added to the reasons."""
+        namespace, _, name = STATUS_MAP.partition("/")
+        status = kubernetes_ref("ConfigMap", name, namespace)
+        for event in self._events.about(status):
+            if event.type == "Warning" and self._clock.since(event) < RECENT:
+                self._hear(event, status)
+        for pod in self._pods.known_rows():
+            if not _waits_in_vain(pod, self._pending):
+                continue
+            word = self._pending.last_word(pod)
+            if word is not None and word.reason in NOT_TRIGGERED and self._clock.since(word) < RECENT:
+                for id_ in self._hear(word, pod.ref):
+                    self._about.setdefault(id_, {})[pod.ref] = None
+        self._read_status(autoscaler, status)
+        self._reasons += self._events.reasons
+        for id_, found in self._texts.items():
+            source = list(found.values())[-1]
+            evidence: dict[str, Evidence] = {"source": str(source)}
+            pods = list(self._about.get(id_, ()))
+            said = Said(autoscaler.ref, _PATTERNS[id_], [*found], pods, evidence, is_certain=False)
+            yield of_sign(said, source)
+
+    def _hear(self, event: Event, source: Ref) -> list[str]:
+        """Take in what an event says; return the patterns that it matches."""
+        matching = [pattern.id for pattern in _matching(f"{event.reason}: {event.message}")]
+        for id_ in matching:
+            self._texts.setdefault(id_, {})[event.message] = source
+        return matching
+
+    def _read_status(self, autoscaler: Autoscaler, status: Ref) -> None:
+        try:
+            row = self._maps.get(STATUS_MAP)
+        except NotKnown as gap:
+            self._reasons += gap.reasons
+            return
+        text = "\n".join((row.data or {}).values()) if row else ""
+        groups = groups_in_backoff(text)
+        if groups and (autoscaler.writes_status or self._is_recent(text)):
+            line = f"scaleUp Backoff: {', '.join(groups)} ({written_at(text)})"
+            self._texts.setdefault(BACKOFF_PATTERN, {})[line] = status
+
+    def _is_recent(self, text: str) -> bool:
+        """Tell whether a status may be of now: an autoscaler that was taken away leaves its last one behind."""
+        moment = moment_of(written_at(text))
+        return moment is None or self._clock.now - moment < RECENT
 
 
 def _matching(text: str) -> list[LogPattern]:

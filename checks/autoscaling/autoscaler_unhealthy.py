@@ -6,15 +6,17 @@ not ready or crashing, no node is added and none is removed, and nothing says so
 as a Deployment in the cluster, on its worker nodes, or, for a managed add-on, outside of it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
-from auditor.facts.cloud.cs import NodePool
+from auditor.facts.cloud.cs import Cluster, NodePool
 from auditor.facts.joins.component_health import ComponentHealth, Trouble, restarting
 from auditor.facts.kubernetes.pods import Pod
 from auditor.facts.kubernetes.workloads import Deployment
-from auditor.facts.rules.autoscaler_actions import AUTOSCALERS, CLUSTER_AUTOSCALER, NAMESPACE
+from auditor.facts.landscape import ClusterIdentity
+from auditor.facts.rules.autoscaler_actions import AUTOSCALERS, CLUSTER_AUTOSCALER, NAMESPACE, is_autoscaler
 from auditor.judge.api import (
     Certainty,
     Check,
@@ -39,6 +41,7 @@ from auditor.judge.api import (
     step,
     t,
 )
+from checks.autoscaling._outside import may_run_outside
 
 check = Check(
     severity=Severity.HIGH,
@@ -72,8 +75,8 @@ class Autoscaler:
 
 
 def subjects(deployments: Table[Deployment]) -> Iterable[Autoscaler]:
-    # ACK's own is in kube-system; one that the operator installed may be in any namespace.
-    present = [deployment for deployment in deployments.known_rows() if deployment.name in AUTOSCALERS]
+    # ACK's own is in kube-system; one that the operator installed may be in any namespace, and named by Helm.
+    present = [deployment for deployment in deployments.known_rows() if _is_autoscaler(deployment)]
     return [Autoscaler(deployment) for deployment in present] or [Autoscaler(None)]
 
 
@@ -82,17 +85,24 @@ def judge(
     deployments: Table[Deployment],
     node_pools: Table[NodePool],
     component_health: ComponentHealth,
+    clusters: Table[Cluster],
+    cluster: ClusterIdentity,
     observed_at: datetime,
 ) -> Iterator[Verdict]:
     deployment = autoscaler.deployment
+    may_be_outside = partial(may_run_outside, clusters, cluster)
     if deployment is None:
         for name in AUTOSCALERS:
             deployments.get(f"{NAMESPACE}/{name}")  # a gap that may hide it
-        yield _judge_absence(node_pools, component_health)
+        yield _judge_absence(node_pools, component_health, may_be_outside)
     elif deployment.replicas == 0:
-        yield _judge_zero(deployment, deployments, node_pools, component_health)
+        yield _judge_zero(deployment, deployments, node_pools, component_health, may_be_outside)
     else:
         yield from _judge_pods(deployment, node_pools, component_health, observed_at)
+
+
+def _is_autoscaler(deployment: Deployment) -> bool:
+    return is_autoscaler(deployment.name, [container.image for container in deployment.spec.template.spec.containers])
 
 
 def _scaling_pools(node_pools: Table[NodePool]) -> list[NodePool]:
@@ -104,7 +114,7 @@ def _scaling_pools(node_pools: Table[NodePool]) -> list[NodePool]:
     return found
 
 
-def _judge_absence(node_pools: Table[NodePool], health: ComponentHealth) -> Verdict:
+def _judge_absence(node_pools: Table[NodePool], health: ComponentHealth, may_be_outside: Callable[[], bool]) -> Verdict:
     pools = _scaling_pools(node_pools)
     if not pools:
         return NotApplicable(t("no autoscaler runs in the cluster, and no node pool scales automatically"))
@@ -113,7 +123,7 @@ def _judge_absence(node_pools: Table[NodePool], health: ComponentHealth) -> Verd
         addon = health.addon(name)
         if addon is not None:
             states[name] = said(addon.state or None, "cs", t("the state of add-on {addon}", addon=name)).lower()
-            if states[name] in PRESENT:
+            if states[name] in PRESENT and may_be_outside():
                 return Passed()
     name = next(iter(states), CLUSTER_AUTOSCALER)
     missing = kubernetes_ref("Deployment", name, NAMESPACE)
@@ -121,14 +131,14 @@ def _judge_absence(node_pools: Table[NodePool], health: ComponentHealth) -> Verd
         subject=missing,
         fault="missing",
         message=t(
-            "node pools {pools} scale automatically, but no autoscaler runs: there is neither a Deployment {names} nor "
-            "an active add-on",
+            "node pools {pools} scale automatically, but no autoscaler runs: there is no Deployment {names}, and no "
+            "add-on that runs outside of the cluster",
             pools=[pool.ref.path for pool in pools],
             names=list(AUTOSCALERS),
         ),
         trail=(
             *(ok(pool.ref, t("scales automatically")) for pool in pools[:_SHOWN_PODS]),
-            *(broken(cloud_ref("Addon", addon), t("is {state}", state=state)) for addon, state in states.items()),
+            *(_addon_hop(addon, state) for addon, state in states.items()),
             broken(missing, t("does not exist")),
         ),
         evidence={
@@ -151,19 +161,29 @@ def _judge_absence(node_pools: Table[NodePool], health: ComponentHealth) -> Verd
     )
 
 
+def _addon_hop(addon: str, state: str) -> Hop:
+    """Return an add-on: one that is installed is as it should be, though its Deployment is not there."""
+    hop = ok if state in PRESENT else broken
+    return hop(cloud_ref("Addon", addon), t("is {state}", state=state))
+
+
 def _judge_zero(
-    deployment: Deployment, deployments: Table[Deployment], node_pools: Table[NodePool], health: ComponentHealth
+    deployment: Deployment,
+    deployments: Table[Deployment],
+    node_pools: Table[NodePool],
+    health: ComponentHealth,
+    may_be_outside: Callable[[], bool],
 ) -> Verdict:
     """Judge an autoscaler that is scaled to zero: as it should be where nothing scales, or another one does."""
     pools = _scaling_pools(node_pools)
     if not pools:
         return NotApplicable(t("is scaled to zero, and no node pool scales automatically"))
-    others = [row for row in deployments.known_rows() if row.name in AUTOSCALERS and row.key != deployment.key]
+    others = [row for row in deployments.known_rows() if _is_autoscaler(row) and row.key != deployment.key]
     if any(row.replicas > 0 for row in others):
         return NotApplicable(t("is scaled to zero: another autoscaler is there"))
-    outside = [name for name in AUTOSCALERS if name != deployment.name and health.runs_outside(name)]
-    if outside:
-        return NotApplicable(t("is scaled to zero: {autoscaler} runs outside of the cluster", autoscaler=outside[0]))
+    elsewhere = [name for name in AUTOSCALERS if name != deployment.name and health.runs_outside(name)]
+    if elsewhere and may_be_outside():
+        return NotApplicable(t("is scaled to zero: {autoscaler} runs outside of the cluster", autoscaler=elsewhere[0]))
     return Finding(
         subject=deployment.ref,
         fault="scaled-to-zero",
@@ -204,7 +224,7 @@ def _judge_pods(
         yield _finding(deployment, crashing, message, crashing[0].why, "crash-looping", node_pools)
     elif not _has_ready_pod(deployment, pods, is_known=not reasons) and not _is_starting(deployment, pods, observed_at):
         why = troubles[0].why if troubles else _no_pod(deployment, reasons)
-        message = t("{autoscaler} is not ready, none of {wanted} Pods is: {why}")
+        message = t("{autoscaler} is not ready (Pods wanted: {wanted}): {why}")
         yield _finding(deployment, troubles, message, why, "not-ready", node_pools)
     elif reasons:
         yield NotEvaluated(reasons)

@@ -64,7 +64,7 @@ def judge(
     if why is not None:
         yield NotApplicable(why)
         return
-    reason = pod_reasons.beyond_nodes(pod)
+    reason = pod_reasons.beyond_nodes(pod) or pod_reasons.tied_by_volume(pod)
     if reason is None:
         if pending_pods.is_served(pod):
             yield NotApplicable(t("a node is on its way for it"))
@@ -101,7 +101,10 @@ def _trail(pod: Pod, reason: OwnReason, claims: Table[PersistentVolumeClaim]) ->
             named = [
                 broken(kubernetes_ref("Node", name), t("is the only one that it may be on")) for name in reason.names
             ]
-            return (waits(pod), *named[:_SHOWN_CLAIMS])
+            volumes = [
+                ok(ref, t("can be used on node {nodes} only", nodes=list(reason.names))) for ref in reason.volumes
+            ]
+            return (waits(pod), *volumes[:_SHOWN_CLAIMS], *named[:_SHOWN_CLAIMS])
         case _:
             pools = [ok(cloud_ref("NodePool", "", name), t("its nodes refuse the Pod too")) for name in reason.pools]
             return (broken(pod.ref, reason.text), *pools)
@@ -167,18 +170,31 @@ def _cure(pod: Pod, reason: OwnReason) -> tuple[Step, ...]:
                     t("See whether that node exists, is ready, and has room."),
                     *("kubectl", "get", "nodes", *reason.names[:1], "-o", "wide"),
                 ),
-                Step(
-                    t(
-                        "Free room on that node, or take the node's name out of the Pod's selector or affinity and use "
-                        "a label that several nodes carry. The workload rolls its Pods when its template is changed"
-                    )
-                ),
+                _free_room(reason),
             )
         case _:
-            return _cure_refusals(reason)
+            return _cure_refusals(pod, reason)
 
 
-def _cure_refusals(reason: OwnReason) -> tuple[Step, ...]:
+def _free_room(reason: OwnReason) -> Step:
+    if reason.volumes:
+        return Step(
+            t(
+                "Free room on that node: a local volume stays where it is. If the node is gone, or the Pod is to move, "
+                "delete the claim and the Pod, so that a new volume is made elsewhere: what is on the old one is lost, "
+                "unless it is copied first"
+            )
+        )
+    return Step(
+        t(
+            "Free room on that node, or take the node's name out of the Pod's selector or affinity and use a label "
+            "that several nodes carry. The workload rolls its Pods when its template is changed"
+        )
+    )
+
+
+def _cure_refusals(pod: Pod, reason: OwnReason) -> tuple[Step, ...]:
+    namespace, name = pod.namespace, pod.name
     causes = {refusal.cause for refusal in reason.refusals}
     steps = []
     if Cause.TAINT in causes:
@@ -198,7 +214,18 @@ def _cure_refusals(reason: OwnReason) -> tuple[Step, ...]:
                 *("kubectl", "get", "nodes", "--show-labels"),
             )
         )
-    if causes & {Cause.POD_AFFINITY, Cause.POD_ANTI_AFFINITY, Cause.EXISTING_ANTI_AFFINITY, Cause.SPREAD}:
+    if Cause.SPREAD in causes:
+        steps.append(
+            step(
+                t(
+                    "Spread the Pod by a label that the nodes have, such as their zone, or give that label to all node "
+                    "pools: console, Nodes, Node Pools, Edit, Node Labels. Only new nodes get it, unless the present "
+                    "ones are updated too."
+                ),
+                *("kubectl", "-n", namespace, "get", "pod", name, "-o", "jsonpath={.spec.topologySpreadConstraints}"),
+            )
+        )
+    if causes & {Cause.POD_AFFINITY, Cause.POD_ANTI_AFFINITY, Cause.EXISTING_ANTI_AFFINITY}:
         steps.append(
             Step(
                 t(

@@ -16,7 +16,7 @@ from auditor.facts.joins.pool_obstacles import RuledOut, Stage
 from auditor.facts.joins.scaling_blocks import ScalingBlocks
 from auditor.facts.kubernetes.pods import Pod
 from auditor.facts.landscape import ClusterIdentity
-from auditor.facts.rules.new_nodes import ZONE_KEYS, values_asked
+from auditor.facts.rules.new_nodes import ZONE_KEYS, values_asked, values_refused
 from auditor.judge.api import (
     Check,
     Finding,
@@ -105,7 +105,8 @@ def _other_zone(
     pod_zones: PodZones,
     cluster: ClusterIdentity,
 ) -> Finding:
-    asked = sorted(values_asked(pod, ZONE_KEYS))
+    refused = values_refused(pod, ZONE_KEYS)
+    asked = sorted(values_asked(pod, ZONE_KEYS) - refused)
     bounds = pod_zones.bounds(pod)
     by_volumes = sorted({zone for bound in bounds for zone in bound.zones})
     offered = sorted({zone for fit in ruled_out.nearest for zone in pool_fits.zones_of(fit.pool)})
@@ -116,7 +117,7 @@ def _other_zone(
         message=t(
             "Pod {pod} {ties}; the node pools that scale automatically and could take it make nodes in {zones} only",
             pod=pod.key,
-            ties=_ties(pod, asked, by_volumes),
+            ties=_ties(pod, asked, sorted(refused), by_volumes),
             zones=offered or ["-"],
         ),
         why=_why_volumes() if by_volumes else None,
@@ -127,6 +128,7 @@ def _other_zone(
         ),
         evidence={
             "zones_asked_for": asked,
+            **({"zones_shut_out": sorted(refused)} if refused else {}),
             "zones_of_volumes": by_volumes,
             "zones_of_pools": offered,
             "pools": ruled_out.described,
@@ -151,13 +153,15 @@ def _other_zone(
     )
 
 
-def _ties(pod: Pod, asked: list[str], by_volumes: list[str]) -> Text:
+def _ties(pod: Pod, asked: list[str], refused: list[str], by_volumes: list[str]) -> Text:
     if asked and by_volumes:
         return t("asks for zones {asked}, and its volumes are in {volumes}", asked=asked, volumes=by_volumes)
     if by_volumes:
         return t("can run in zone {volumes} only, where its volumes are", volumes=by_volumes)
     if asked:
         return t("asks for zones {asked}", asked=asked)
+    if refused:
+        return t("shuts out zones {refused}", refused=refused)
     return t("wants to be spread over zones") if zone_spreads(pod) else t("asks for a zone")
 
 
@@ -184,11 +188,13 @@ def _no_addresses(
         message=t(
             "no new node can be made for Pod {pod}: vSwitches {vswitches} have no free address",
             pod=pod.key,
-            vswitches=[row.id for row in empty] or ["-"],
-        ),
+            vswitches=[row.id for row in empty],
+        )
+        if empty
+        else t("no new node can be made for Pod {pod}: {pools}", pod=pod.key, pools=ruled_out.described),
         trail=(
             waits(pod),
-            *(ok(fit.pool.ref, t("could take the Pod")) for fit in here),
+            *((ok(fit.pool.ref, t("could take the Pod")) for fit in here) if empty else pool_hops(here)),
             *hops,
             *pool_hops(others),
         ),

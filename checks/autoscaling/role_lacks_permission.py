@@ -7,10 +7,12 @@ stops at its start, or no node is ever added, and Pods stay pending though the p
 that ACK makes today allows next to nothing. That is a fault only if the autoscaler uses it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from auditor.facts.cloud.cs import Addon, Cluster, NodePool
+from auditor.facts.cloud.ecs import Instance
 from auditor.facts.cloud.ram import AttachedPolicies, Policy, Role
 from auditor.facts.joins import AutoscalerRoles
 from auditor.facts.joins.autoscalers import Credential, NodeRole
@@ -23,6 +25,9 @@ from auditor.facts.rules.autoscaler_actions import (
     NAMESPACE,
     NEWER_ACTIONS,
     SERVICE_ROLE,
+    asks_without_token,
+    image_tag,
+    is_autoscaler,
     uses_newer_actions,
 )
 from auditor.facts.rules.role_permissions import RolePermissions
@@ -46,13 +51,16 @@ from auditor.judge.api import (
     t,
     undecidable,
 )
+from checks.autoscaling._outside import may_run_outside
 from checks.autoscaling._role_findings import (
     RoleUse,
     by_instance,
     by_token,
+    image_of,
     lacks,
     no_role,
     role_missing,
+    token_wanted,
     unused_role,
 )
 
@@ -66,6 +74,7 @@ check = Check(
         "Statements with a Condition, NotAction, NotResource or less than every resource are not evaluated.",
         "An autoscaler that uses RRSA or an access key is not evaluated: its environment is not read.",
         "The actions for binding an EIP are not asked for.",
+        "Where nodes want a token for their metadata (IMDSv2), autoscalers before 1.28 are taken to send none.",
     ),
     links=(
         "https://www.alibabacloud.com/help/en/ack/ack-managed-and-ack-dedicated/user-guide/auto-scaling-of-nodes",
@@ -73,6 +82,8 @@ check = Check(
     ),
 )
 
+TOKEN_REQUIRED = "required"  # noqa: S105 - a setting, not a secret
+"""What ``MetadataOptions.HttpTokens`` of an instance says whose metadata service answers nobody without a token."""
 NODE_POOL_LABEL = "alibabacloud.com/nodepool-id"
 WORKER_ROLE = "KubernetesWorkerRole"
 """How ACK's worker roles are named, for a node whose pool and cluster name none."""
@@ -91,8 +102,8 @@ class Autoscaler:
 
 
 def subjects(deployments: Table[Deployment]) -> Iterable[Autoscaler]:
-    # ACK's own is in kube-system; one that the operator installed may be in any namespace.
-    present = [deployment for deployment in deployments.known_rows() if deployment.name in AUTOSCALERS]
+    # ACK's own is in kube-system; one that the operator installed may be in any namespace, and named by Helm.
+    present = [row for row in deployments.known_rows() if is_autoscaler(row.name, _images(row))]
     return [Autoscaler(deployment) for deployment in present] or [Autoscaler(None)]
 
 
@@ -107,6 +118,7 @@ def judge(
     roles: Table[Role],
     attached_policies: Table[AttachedPolicies],
     policies: Table[Policy],
+    instances: Table[Instance],
 ) -> Iterator[Verdict]:
     permissions = RolePermissions(roles, attached_policies, policies)
     groups = _scaling_groups(node_pools)
@@ -114,7 +126,8 @@ def judge(
     if deployment is None:
         for name in AUTOSCALERS:
             deployments.get(f"{NAMESPACE}/{name}")  # a gap that may hide it
-        yield from _judge_outside(node_pools, addons, permissions, groups)
+        may_be_outside = partial(may_run_outside, clusters, cluster)
+        yield from _judge_outside(node_pools, addons, permissions, groups, may_be_outside)
     elif deployment.replicas == 0:
         yield NotApplicable(t("{autoscaler} is scaled to zero: it uses no role", autoscaler=deployment.key))
     else:
@@ -133,10 +146,19 @@ def judge(
             case Credential.INSTANCE:
                 expected = _ExpectedRole(cluster, clusters, node_pools)
                 yield from _judge_instances(deployment, autoscaler_roles, permissions, groups, expected)
+                yield from _judge_metadata(deployment, autoscaler_roles, instances, cluster.region)
+
+
+def _images(deployment: Deployment) -> list[str]:
+    return [container.image for container in deployment.spec.template.spec.containers]
 
 
 def _judge_outside(
-    node_pools: Table[NodePool], addons: Table[Addon], permissions: RolePermissions, groups: tuple[Hop, ...]
+    node_pools: Table[NodePool],
+    addons: Table[Addon],
+    permissions: RolePermissions,
+    groups: tuple[Hop, ...],
+    may_be_outside: Callable[[], bool],
 ) -> Iterator[Verdict]:
     """Judge the autoscaler that ACK runs outside the cluster: its add-on is active, and no Deployment is there."""
     if not any(pool.auto_scaling for pool in node_pools.known_rows()):
@@ -145,7 +167,8 @@ def _judge_outside(
         yield NotApplicable(t("no autoscaler runs in the cluster, and no node pool scales automatically"))
         return
     active = [addon for name in AUTOSCALERS if (addon := addons.get(name)) and addon.state.lower() == "active"]
-    if not active:
+    if not active or not may_be_outside():
+        active = []
         yield NotApplicable(t("no autoscaler runs for the cluster: no role is used"))
     for addon in active:
         ref = cloud_ref("Addon", addon.name)
@@ -192,6 +215,38 @@ def _roles_under(deployment: Deployment, autoscaler_roles: AutoscalerRoles) -> t
             if node_role is not None:
                 found.setdefault(node_role.role_name, node_role)
     return found, reasons
+
+
+def _judge_metadata(
+    deployment: Deployment, autoscaler_roles: AutoscalerRoles, instances: Table[Instance], region: str
+) -> Iterator[Verdict]:
+    """Judge whether the autoscaler gets an answer from the metadata service of its instance, by which it has the role.
+
+    An instance may want a token with each request (IMDSv2), which old autoscalers do not send.
+    """
+    asks_without = asks_without_token(deployment.name, image_tag(image_of(deployment)))
+    if asks_without is False:
+        return
+    for found in _roles_under(deployment, autoscaler_roles)[0].values():
+        instance = instances.get(found.instance_id) if found.role_name else None
+        if instance is None:
+            continue  # it carries no role, or is gone: what can be said of that is said elsewhere
+        what = t("whether the metadata service of instance {instance} wants a token", instance=found.instance_id)
+        if said(instance.http_tokens, "ecs", what).lower() != TOKEN_REQUIRED:
+            continue
+        if asks_without:
+            yield token_wanted(deployment, found, region)
+        else:
+            yield undecidable(
+                "kubernetes",
+                t(
+                    "the metadata service of instance {instance} wants a token; whether {autoscaler} sends one can't "
+                    "be told from its image {image}",
+                    instance=found.instance_id,
+                    autoscaler=deployment.key,
+                    image=image_of(deployment),
+                ),
+            )
 
 
 def _judge_role(use: RoleUse, permissions: RolePermissions, groups: tuple[Hop, ...]) -> Iterator[Verdict]:

@@ -130,7 +130,8 @@ def _weight(blocked: Blocked, *, is_awaited: bool) -> tuple[Severity, Certainty]
 def _message(pool: NodePool, group: Ref, blocked: Blocked, *, is_awaited: bool) -> Text:
     if is_awaited:
         text = t(
-            "scaling group {group} of node pool {pool} can't grow, and {count} Pods wait for it ({affected}): {why}"
+            "scaling group {group} of node pool {pool} can't grow: {why}. Pods that wait for it, {count} in all: "
+            "{affected}"
         )
     else:
         text = t("scaling group {group} of node pool {pool} can't grow: {why}")
@@ -202,7 +203,7 @@ def _cure(blocked: Blocked, group: Ref) -> Sequence[Step]:
                         "instances at once, to keep to its bounds."
                     ),
                     *("aliyun", "ess", "ResumeProcesses", "--ScalingGroupId", group.id or "<group>"),
-                    *("--Process.1", "scale-out"),
+                    *("--Process.1", "ScaleOut"),
                 ),
             )
         case Block.AT_MAXIMUM:

@@ -3,14 +3,15 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 
-from auditor.facts.cloud.alb import AlbAcl, AlbListener, AlbListenerAccess, AlbRule
-from auditor.facts.kubernetes.ingresses import Ingress
+from auditor.facts.cloud.alb import AlbAcl, AlbListener, AlbListenerAccess, AlbRule, ApplicationLoadBalancer
+from auditor.facts.kubernetes.ingresses import AlbConfig, Ingress
 from auditor.facts.ref import Ref, cloud_ref
 from auditor.facts.rules.addresses import AddressSet
 from auditor.facts.rules.ingress_values import ALB_PREFIX
 from auditor.judge.api import (
     Certainty,
     Finding,
+    NotEvaluated,
     NotKnown,
     Passed,
     Reason,
@@ -25,6 +26,9 @@ from auditor.judge.api import (
     step,
     t,
 )
+
+CLUSTER_TAG = "ack.aliyun.com"
+"""The tag of what ACK made for a cluster; its value is the cluster's id."""
 
 
 def of_rule(
@@ -116,6 +120,23 @@ def of_listener(
         yield Passed()
 
 
+def unseen_albs(
+    alb_configs: Table[AlbConfig],
+    application_load_balancers: Table[ApplicationLoadBalancer],
+    alb_listeners: Table[AlbListener],
+) -> Iterator[Verdict]:
+    """Say that an ALB may be the cluster's and was not looked at, where nobody knows which ones AlbConfigs name.
+
+    The tag of a cluster tells whose an ALB is; those that were taken over for a cluster, and others, have none.
+    """
+    if not alb_configs.gaps or application_load_balancers.is_unavailable or alb_listeners.is_unavailable:
+        return
+    seen = {listener.load_balancer_id for listener in alb_listeners.known_rows()}
+    unnamed = (row for row in application_load_balancers.known_rows() if CLUSTER_TAG not in row.tags)
+    if any(row.id not in seen for row in unnamed):
+        yield NotEvaluated(alb_configs.reasons)
+
+
 def alb_list(balancer_id: str, listener: str, list_ids: Sequence[str], kind: str, refused: AddressSet) -> Finding:
     """Say that the access lists of a listener of an ALB refuse configured clients."""
     holder = cloud_ref("AccessControlList", list_ids[0] if list_ids else listener)
@@ -124,17 +145,15 @@ def alb_list(balancer_id: str, listener: str, list_ids: Sequence[str], kind: str
         fault="listener",
         severity=None if refused else Severity.INFO,
         message=t(
-            "the {kind} list {lists} of listener {listener} of ALB {balancer} refuses the clients {refused}",
+            "the {kind} list {lists} of ALB {balancer} refuses the clients {refused}; listeners with it: {affected}",
             kind=kind,
             lists=list(list_ids),
-            listener=listener,
             balancer=balancer_id,
             refused=refused.cidrs,
         )
         if refused
         else t(
-            "listener {listener} of ALB {balancer} is restricted by the {kind} list {lists}",
-            listener=listener,
+            "listeners {affected} of ALB {balancer} are restricted by the {kind} list {lists}",
             balancer=balancer_id,
             kind=kind,
             lists=list(list_ids),
@@ -145,7 +164,7 @@ def alb_list(balancer_id: str, listener: str, list_ids: Sequence[str], kind: str
             ok(cloud_ref("Listener", listener), t("{kind} list {lists}", kind=kind, lists=list(list_ids))),
             (broken if refused else ok)(holder),
         ),
-        evidence={"lists": list(list_ids), "kind": kind, "refused": refused.cidrs[:50], "listener": listener},
+        evidence={"lists": list(list_ids), "kind": kind, "refused": refused.cidrs[:50]},
         affected=(cloud_ref("Listener", listener),),
     )
 
@@ -157,16 +176,15 @@ def alb_empty_list(balancer_id: str, listener: str, list_ids: Sequence[str]) -> 
         subject=holder,
         fault="empty",
         message=t(
-            "listener {listener} of ALB {balancer} has a white list without entries: {lists}. Whether it admits "
-            "everybody or nobody is not documented in one way.",
-            listener=listener,
+            "listeners {affected} of ALB {balancer} have a white list without entries: {lists}. Whether it admits "
+            "everybody or nobody, the documentation says both.",
             balancer=balancer_id,
             lists=list(list_ids) or ["-"],
         ),
         certainty=Certainty.AT_RISK,
         remedy=(_alb_cure(),),
         trail=(ok(cloud_ref("Listener", listener)), broken(holder, t("no entries"))),
-        evidence={"lists": list(list_ids), "listener": listener},
+        evidence={"lists": list(list_ids)},
         affected=(cloud_ref("Listener", listener),),
     )
 

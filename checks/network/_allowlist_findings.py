@@ -58,9 +58,18 @@ def refuses_clients(
 
 
 def refuses_everybody(
-    holder: Ref, rules: AddressRules, refused: AddressSet, entrance: Entrance, affected: Sequence[Ref] = ()
+    holder: Ref,
+    rules: AddressRules,
+    refused: AddressSet,
+    entrance: Entrance,
+    affected: Sequence[Ref] = (),
+    *,
+    is_whole: bool = True,
 ) -> Finding:
-    """Say that a list meets the addresses of nodes or of the load balancer, and not those of clients."""
+    """Say that a list meets the addresses of nodes or of the load balancer, and not those of clients.
+
+    ``is_whole`` tells whether it refuses all of these addresses.
+    """
     told = (
         t("as externalTrafficPolicy is Cluster, nginx sees the addresses of nodes")
         if entrance.seen is Seen.NODE
@@ -91,6 +100,17 @@ def refuses_everybody(
             service=service.key,
             told=told,
             listed=list(rules.shown),
+        )
+        if is_whole
+        else t(
+            "{name} of {holder} refuses every client that comes in through Service {service} by way of {refused}: "
+            "{told}, while it says {listed}",
+            name=rules.name,
+            holder=str(holder),
+            service=service.key,
+            refused=refused.cidrs,
+            told=told,
+            listed=list(rules.shown),
         ),
         remedy=(
             step(
@@ -119,7 +139,7 @@ def restricted(holder: Ref, rules: AddressRules, entrance: Entrance | None, affe
         fault=rules.name,
         severity=Severity.INFO,
         message=t(
-            "{name} of {holder} admits not everybody: {listed}",
+            "{name} of {holder} does not admit everybody: {listed}",
             name=rules.name,
             holder=str(holder),
             listed=list(rules.shown),

@@ -93,9 +93,9 @@ def empty_finding(balancer: LoadBalancer, access: AccessFilter, region: str) -> 
             "The documentation says both that such a list admits everybody and that it admits nobody: either nobody "
             "reaches the API server through the load balancer, or a restriction that somebody wanted is not there."
         ),
-        trail=_trail(balancer, access, t("white list without entries")),
+        trail=_trail(balancer, access, t("white list without entries"), []),
         evidence=_evidence(access, []),
-        remedy=(_confirm(access, region), _add_entries(access, region, [ACK_CONTROL_PLANE])),
+        remedy=(_confirm(_first(access), region), _add_entries(access, region, [ACK_CONTROL_PLANE])),
     )
 
 
@@ -121,7 +121,7 @@ def _refused(balancer: LoadBalancer, access: AccessFilter, refusals: Sequence[Re
         fault="refused",
         certainty=Certainty.CONFIRMED if sure else Certainty.LIKELY,
         message=message,
-        trail=_trail(balancer, access, t("refuses {who}", who=_listed(refusals))),
+        trail=_trail(balancer, access, t("refuses {who}", who=_listed(refusals)), refusals),
         evidence=_evidence(access, refusals),
         remedy=_cure(access, refusals, region),
     )
@@ -145,7 +145,7 @@ def _refused_later(balancer: LoadBalancer, access: AccessFilter, refusals: Seque
             "A node that joins, or a control plane that is moved, gets any free address of its vSwitches. One that "
             "is refused never becomes Ready, which shows first when the cluster scales out."
         ),
-        trail=_trail(balancer, access, t("refuses {who}", who=_listed(refusals))),
+        trail=_trail(balancer, access, t("refuses {who}", who=_listed(refusals)), refusals),
         evidence=_evidence(access, refusals),
         remedy=_cure(access, refusals, region),
     )
@@ -168,7 +168,7 @@ def _refused_beside(balancer: LoadBalancer, access: AccessFilter, refusals: Sequ
             "ACK's documentation asks for the Pods' ranges in a white list. In this cluster Service default/kubernetes "
             "leads to the API servers themselves, so that only a Pod that calls the load balancer's address is refused."
         ),
-        trail=_trail(balancer, access, t("refuses {who}", who=_listed(refusals))),
+        trail=_trail(balancer, access, t("refuses {who}", who=_listed(refusals)), refusals),
         evidence=_evidence(access, refusals),
         remedy=_cure(access, refusals, region),
     )
@@ -192,38 +192,59 @@ def _evidence(access: AccessFilter, refusals: Sequence[Refusal]) -> dict[str, Ev
     }
 
 
-def _trail(balancer: LoadBalancer, access: AccessFilter, detail: Text) -> tuple[Hop, ...]:
-    lists = [broken(cloud_ref("AccessControlList", one), detail) for one in access.list_ids]
+def _trail(balancer: LoadBalancer, access: AccessFilter, detail: Text, refusals: Sequence[Refusal]) -> tuple[Hop, ...]:
+    deciding = access.deciding(_refused_by(refusals))
+    lists = [
+        ok(cloud_ref("AccessControlList", one), t("holds none of these"))
+        if deciding and one not in deciding
+        else broken(cloud_ref("AccessControlList", one), detail)
+        for one in access.list_ids
+    ]
     listener = listener_ref(balancer.id)
     kind = t("access control is on, type {kind}", kind=str(access.kind))
     own = ok(listener, kind) if lists else broken(listener, detail)
     return (ok(balancer.ref, t("address {address}", address=balancer.address)), own, *lists)
 
 
-def _confirm(access: AccessFilter, region: str) -> Step:
+def _refused_by(refusals: Sequence[Refusal]) -> AddressSet:
+    refused = AddressSet()
+    for one in refusals:
+        refused |= one.addresses
+    return refused
+
+
+def _confirm(list_id: str, region: str) -> Step:
     return step(
         t("Confirm: see what is on the list."),
-        *("aliyun", "slb", "DescribeAccessControlListAttribute", "--RegionId", region),
-        *("--AclId", access.list_ids[0] if access.list_ids else "<acl>"),
+        *("aliyun", "slb", "DescribeAccessControlListAttribute", "--RegionId", region, "--AclId", list_id),
     )
 
 
 def _cure(access: AccessFilter, refusals: Sequence[Refusal], region: str) -> tuple[Step, ...]:
-    addresses = [cidr for one in refusals for cidr in one.addresses.first_cidrs(MOST_ENTRIES)]
     if access.kind is AccessKind.WHITE:
-        return (_confirm(access, region), _add_entries(access, region, addresses))
-    return (
-        _confirm(access, region),
-        step(
-            t(
-                "Take the entries off the black list that cover {addresses}, or narrow them. It holds at once, for "
-                "every listener that uses the list. Ask first who made them and why.",
-                addresses=addresses,
+        addresses = _refused_by(refusals).first_cidrs(MOST_ENTRIES)
+        return (_confirm(_first(access), region), _add_entries(access, region, addresses))
+    steps: list[Step] = []
+    for list_id, entries in access.deciding(_refused_by(refusals)).items():
+        words = ",".join(f'{{"entry":"{entry}"}}' for entry in entries[:MOST_ENTRIES])
+        steps += [
+            _confirm(list_id, region),
+            step(
+                t(
+                    "Take the entries {entries} off black list {id}, or narrow them. It holds at once, for every "
+                    "listener that uses the list. Ask first who made them and why.",
+                    entries=entries[:MOST_ENTRIES],
+                    id=list_id,
+                ),
+                *("aliyun", "slb", "RemoveAccessControlListEntry", "--RegionId", region),
+                *("--AclId", list_id, "--AclEntrys", f"[{words}]"),
             ),
-            *("aliyun", "slb", "RemoveAccessControlListEntry", "--RegionId", region),
-            *("--AclId", access.list_ids[0] if access.list_ids else "<acl>", "--AclEntrys", "<entries>"),
-        ),
-    )
+        ]
+    return tuple(steps)
+
+
+def _first(access: AccessFilter) -> str:
+    return access.list_ids[0] if access.list_ids else "<acl>"
 
 
 def _add_entries(access: AccessFilter, region: str, addresses: Sequence[str]) -> Step:
@@ -236,5 +257,5 @@ def _add_entries(access: AccessFilter, region: str, addresses: Sequence[str]) ->
             "else; never clear the list or take it off in a hurry on a public address."
         ),
         *("aliyun", "slb", "AddAccessControlListEntry", "--RegionId", region),
-        *("--AclId", access.list_ids[0] if access.list_ids else "<acl>", "--AclEntrys", f"[{entries}]"),
+        *("--AclId", _first(access), "--AclEntrys", f"[{entries}]"),
     )

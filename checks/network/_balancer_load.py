@@ -85,8 +85,7 @@ def overload_finding(balancer: LoadBalancer, load: Load, region: str) -> Finding
     near = [f"{name} {percent:.0f} %" for name, percent in sorted(load.percents.items())]
     if drops:
         message = t(
-            "the API server's load balancer {id} ({spec}) dropped what was beyond its specification in the last hour: "
-            "{drops}",
+            "the API server's load balancer {id} ({spec}) dropped what it could not carry in the last hour: {drops}",
             id=balancer.id,
             spec=balancer.spec or balancer.charge_type or "",
             drops=drops,
@@ -117,14 +116,26 @@ def overload_finding(balancer: LoadBalancer, load: Load, region: str) -> Finding
         remedy=(
             look_at(region, balancer.id),
             _see_clients(),
-            step(
-                t(
-                    "Buy room: in the SLB console choose a larger specification for the instance, or change it to "
-                    "pay-by-CLCU. Established connections may break off once while it is changed. Change nothing else "
-                    "of it: listeners, servers and tags of the API server's load balancer belong to ACK."
-                )
-            ),
+            _more_room(balancer),
         ),
+    )
+
+
+def _more_room(balancer: LoadBalancer) -> Step:
+    if balancer.charge_type == ELASTIC:
+        return step(
+            t(
+                "It is paid by use and has no specification that could be raised: submit a ticket to SLB, with its id "
+                "and the time, to learn which bound of an instance was met, and have that raised. Meanwhile stop the "
+                "clients that call most."
+            )
+        )
+    return step(
+        t(
+            "Buy room: in the SLB console choose a larger specification for the instance, or change it to "
+            "pay-by-CLCU. Established connections may break off once while it is changed. Change nothing else "
+            "of it: listeners, servers and tags of the API server's load balancer belong to ACK."
+        )
     )
 
 

@@ -6,7 +6,7 @@ from auditor.facts.cloud.slb import Listener, LoadBalancer, ServerHealth
 from auditor.facts.cloud.vpc import Eip
 from auditor.facts.joins.api_load_balancer import ApiBalancer
 from auditor.facts.landscape import ClusterIdentity
-from auditor.judge.api import Finding, Severity, Step, broken, cloud_ref, ok, step, t, unknown
+from auditor.judge.api import Finding, Step, broken, cloud_ref, ok, step, t, unknown
 from checks.network._api_balancer import API_PORT, listener_ref, look_at, shown
 
 
@@ -159,11 +159,11 @@ def abnormal_finding(
     return Finding(
         subject=balancer.ref,
         fault="servers-abnormal",
-        severity=Severity.CRITICAL if is_whole else Severity.HIGH,
         message=message,
         why=t(
-            "A server that does not pass gets no connections: with all of them out nobody reaches the API server. "
-            "The load balancer only notices it; network/apiserver-unhealthy looks for the cause behind it."
+            "A server that does not pass gets no connections: the others carry its load, and with all of them out "
+            "nobody reaches the API server. The load balancer only notices it; network/apiserver-unhealthy looks for "
+            "the cause behind it."
         ),
         trail=(
             ok(balancer.ref, t("LoadBalancerStatus {status}", status=balancer.status or "")),
@@ -209,7 +209,12 @@ def empty_finding(balancer: LoadBalancer, region: str) -> Finding:
 
 def detached_finding(balancer: LoadBalancer, address: str, eip: Eip | None, region: str) -> Finding:
     """Make the finding that the address of the public endpoint is not bound to the load balancer."""
-    where = t("bound to {instance}", instance=eip.instance_id) if eip and eip.instance_id else t("bound to nothing")
+    where = (
+        t("bound to {instance}", instance=eip.instance_id)
+        if eip and eip.instance_id
+        # Those that are bound to machines or gateways are not listed, so that more can't be said.
+        else t("bound to no load balancer")
+    )
     remedy = [
         step(
             t("Confirm."),
@@ -217,10 +222,12 @@ def detached_finding(balancer: LoadBalancer, address: str, eip: Eip | None, regi
         ),
         step(
             t(
-                "If it was taken away by mistake, bind it to the load balancer again; the API server can then be "
-                "reached from the Internet at once, as far as its access control list lets."
+                "If it was taken away by mistake, unbind it from what has it now, and bind it to the load balancer "
+                "again; the API server can then be reached from the Internet at once, as far as its access control "
+                "list lets."
             ),
-            *("aliyun", "vpc", "AssociateEipAddress", "--RegionId", region, "--AllocationId", "<eip>"),
+            *("aliyun", "vpc", "AssociateEipAddress", "--RegionId", region),
+            *("--AllocationId", eip.id if eip else "<eip>"),
             *("--InstanceType", "SlbInstance", "--InstanceId", balancer.id),
         ),
         step(

@@ -28,22 +28,32 @@ def group_finding(
     node: Node,
     instance: Instance,
     group: SecurityGroup,
-    rule: SecurityGroupRule | None,
+    rules: Sequence[SecurityGroupRule],
     hits: Sequence[Refusal],
     groups: Sequence[str],
     region: str,
 ) -> Finding:
-    """Make the finding that a security group lets nobody out to load balancers, by a rule or by default."""
+    """Make the finding that a security group lets nobody out to load balancers, by rules or by default."""
     targets = _targets(hits)
-    if rule:
+    names = [rule_name(rule) for rule in rules]
+    if len(rules) == 1:
         message = t(
             "rule {rule} of security group {group} drops what nodes and Pods send to load balancers ({targets}), "
             "nodes: {count} ({affected})",
-            rule=rule_name(rule),
+            rule=names[0],
             group=group.id,
             targets=targets,
         )
-        detail = t("rule {rule} drops what goes to {targets}", rule=rule_name(rule), targets=targets)
+        detail = t("rule {rule} drops what goes to {targets}", rule=names[0], targets=targets)
+    elif rules:
+        message = t(
+            "rules {rules} of security group {group} drop what nodes and Pods send to load balancers ({targets}), "
+            "nodes: {count} ({affected})",
+            rules=names,
+            group=group.id,
+            targets=targets,
+        )
+        detail = t("rules {rules} drop what goes to {targets}", rules=names, targets=targets)
     else:
         message = t(
             "no outbound rule of security group {group} lets nodes and Pods reach load balancers ({targets}), nodes: "
@@ -52,28 +62,33 @@ def group_finding(
             targets=targets,
         )
         detail = t("no outbound rule accepts what goes to {targets}", targets=targets)
+    by_default = [hit for hit in hits if not hit.part.rule]
+    if rules and by_default:
+        detail = t("{detail}; of the rest, no rule accepts it", detail=detail)
     evidence: dict[str, Evidence] = {
         "targets": targets,
         "targets_in_all": sum(len(hit.targets) for hit in hits),
         "services": _services(hits),
         "groups_of_interface": list(groups),
         "group_type": group.type,
-        "deciding_rule": hits[0].part.rule or "default",
+        "deciding_rule": ", ".join([*names, *(["default"] if by_default else [])]),
     }
-    if rule:
-        evidence["rule"] = _shown(rule)
+    if rules:
+        evidence["rule"] = _shown(rules[0])
     return Finding(
         subject=group.ref,
         fault="egress-refused",
         message=message,
         trail=_trail(node, instance, broken(group.ref, detail), hits),
         evidence=evidence,
-        remedy=_group_remedy(node, group, rule, hits, region),
+        remedy=_group_remedy(node, group, rules, hits, region),
         affected=(node.ref,),
     )
 
 
-def acl_finding(node: Node, instance: Instance, acl_id: str, hits: Sequence[Refusal], region: str) -> Finding:
+def acl_finding(
+    node: Node, instance: Instance, acl_id: str, hits: Sequence[Refusal], vswitch_id: str, region: str
+) -> Finding:
     """Make the finding that a vSwitch's network ACL refuses the calls, or the answers to them."""
     targets = _targets(hits)
     part = hits[0].part
@@ -109,7 +124,7 @@ def acl_finding(node: Node, instance: Instance, acl_id: str, hits: Sequence[Refu
             "targets": targets,
             "targets_in_all": sum(len(hit.targets) for hit in hits),
             "services": _services(hits),
-            "vswitch": instance.vswitch_id,
+            "vswitch": vswitch_id,
             "deciding_entry": part.rule or "default",
         },
         remedy=(
@@ -120,9 +135,10 @@ def acl_finding(node: Node, instance: Instance, acl_id: str, hits: Sequence[Refu
             ),
             step(
                 t(
-                    "In the VPC console, above the entry that drops it, let {targets} out of the nodes' vSwitch, and "
+                    "In the VPC console, above the entry that drops it, let {targets} out of vSwitch {vswitch}, and "
                     "TCP ports 1024/65535 back in from there: the list remembers no connections. An update replaces "
                     "the whole list, for every vSwitch that the ACL is bound to.",
+                    vswitch=vswitch_id,
                     targets=targets,
                 )
             ),
@@ -170,32 +186,39 @@ def _shown(rule: SecurityGroupRule) -> dict[str, int | str]:
 
 
 def _group_remedy(
-    node: Node, group: SecurityGroup, rule: SecurityGroupRule | None, hits: Sequence[Refusal], region: str
+    node: Node, group: SecurityGroup, rules: Sequence[SecurityGroupRule], hits: Sequence[Refusal], region: str
 ) -> tuple[Step, ...]:
     ecs = ("--RegionId", region, "--SecurityGroupId", group.id)
-    if rule:
+    cures: list[Step] = []
+    for rule in rules:
         by_id = ("aliyun", "ecs", "RevokeSecurityGroupEgress", *ecs, "--SecurityGroupRuleId.1", rule.id)
-        cure = step(
-            t(
-                "Remove rule {rule}, or narrow it so that it leaves out {targets}. Ask first who made it and why: what "
-                "else it keeps in goes out at once, from every interface in the group.",
-                rule=rule_name(rule),
-                targets=_targets(hits),
-            ),
-            *(by_id if rule.id.startswith(RULE_ID_PREFIX) else ()),
+        own = [hit for hit in hits if hit.part.rule == rule_name(rule)]
+        cures.append(
+            step(
+                t(
+                    "Remove rule {rule}, or narrow it so that it leaves out {targets}. Ask first who made it and why: "
+                    "what else it keeps in goes out at once, from every interface in the group.",
+                    rule=rule_name(rule),
+                    targets=_targets(own),
+                ),
+                *(by_id if rule.id.startswith(RULE_ID_PREFIX) else ()),
+            )
         )
-    else:
-        wanted = list(dict.fromkeys((one.protocol, one.port, one.address) for one in _first(hits)))[:MOST_PERMISSIONS]
-        words = [word for number, one in enumerate(wanted, start=1) for word in _permission(number, *one)]
-        cure = step(
-            t(
-                "Let {targets} out. The rule takes effect at once on every interface in the group. ACK's own rule lets "
-                "everything out; the least that nodes need besides is 100.64.0.0/10, DNS and the API server.",
-                targets=_targets(hits),
-            ),
-            *("aliyun", "ecs", "AuthorizeSecurityGroupEgress", *ecs, *words),
+    by_default = [hit for hit in hits if not hit.part.rule]
+    if by_default:
+        wanted = list(dict.fromkeys((one.protocol, one.port, one.address) for one in _first(by_default)))
+        words = [word for number, one in enumerate(wanted[:MOST_PERMISSIONS], 1) for word in _permission(number, *one)]
+        cures.append(
+            step(
+                t(
+                    "Let {targets} out. The rule takes effect at once on every interface in the group. ACK's own rule "
+                    "lets everything out; the least that nodes need besides is 100.64.0.0/10, DNS and the API server.",
+                    targets=_targets(by_default),
+                ),
+                *("aliyun", "ecs", "AuthorizeSecurityGroupEgress", *ecs, *words),
+            )
         )
-    return (_confirm(node, hits), cure)
+    return (_confirm(node, hits), *cures)
 
 
 def _permission(number: int, protocol: str, port: int, address: str) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from auditor.facts.joins.ingress_controllers import Kind
 from auditor.facts.kubernetes.ingresses import Ingress
 from auditor.facts.kubernetes.services import Service, ServicePort
-from auditor.judge.api import Certainty, Finding, Severity, broken, kubernetes_ref, ok, step, t
+from auditor.judge.api import Certainty, Finding, Severity, Text, broken, kubernetes_ref, ok, step, t
 from checks.network._ingress_backends import Backend, Speech
 from checks.network._ingress_class import edit
 
@@ -80,9 +80,13 @@ def port_missing(ingress: Ingress, backend: Backend, service: Service, kind: Kin
 
 
 def no_endpoint(
-    ingress: Ingress, backend: Backend, service: Service, kind: Kind | None, idle: Sequence[str]
+    ingress: Ingress, backend: Backend, service: Service, kind: Kind | None, idle: Sequence[str], undeclared: str
 ) -> Finding:
-    """Say that no endpoint is behind a backend; ``idle`` are the workloads that are scaled to zero on purpose."""
+    """Say that no endpoint is behind a backend, and which findings on the Service tell why.
+
+    ``idle`` are the workloads that are scaled to zero on purpose; ``undeclared`` is the target port by name that no
+    container declares, empty if that is not the cause.
+    """
     message = t(
         "Ingress {ingress} sends requests for {places} to Service {service}, which has no ready endpoint on port "
         "{port}: they are answered 503",
@@ -105,11 +109,7 @@ def no_endpoint(
         severity=Severity.INFO if idle else None,
         message=message,
         certainty=certainty_by(kind),
-        why=t(
-            "The Ingress itself is as it should be. Why the Service has no endpoint stands under "
-            "service/endpoints-empty, where Service {service} is the subject.",
-            service=service.key,
-        ),
+        why=_of_service(service, undeclared),
         remedy=(
             step(
                 t("See the endpoints of the Service, and follow the finding service/endpoints-empty"),
@@ -121,6 +121,23 @@ def no_endpoint(
             broken(service.ref, t("no ready endpoint on port {port}", port=backend.port_text)),
         ),
         evidence={"service": service.key, "port": backend.port_text, "places": list(backend.places)},
+    )
+
+
+def _of_service(service: Service, undeclared: str) -> Text:
+    """Say that the fault is the Service's own, and which findings on it tell why."""
+    if undeclared:
+        return t(
+            "The Ingress itself is as it should be. No container declares the target port {target} of Service "
+            "{service}: this goes away with the findings service/target-port-mismatch and service/endpoints-empty on "
+            "that Service.",
+            target=undeclared,
+            service=service.key,
+        )
+    return t(
+        "The Ingress itself is as it should be. Why the Service has no endpoint is told by the finding "
+        "service/endpoints-empty on Service {service}: this goes away with it.",
+        service=service.key,
     )
 
 

@@ -14,7 +14,7 @@ from auditor.facts.rules.ingress_nginx import is_true
 from auditor.facts.rules.ingress_values import ALB_PREFIX
 from auditor.facts.table import Table
 from checks.network._ingress_class import STARTING
-from checks.service._pods_of_service import is_younger, matching_pods
+from checks.service._pods_of_service import declared_ports, is_younger, matching_pods
 
 USE_ANNOTATION = "use-annotation"
 """The name of a port by which ALB takes an action from an annotation, and no Service."""
@@ -102,6 +102,20 @@ def is_without_endpoint(
     if present and all(is_younger(pod, STARTING, observed_at) for pod in present):
         return False
     return not any(_became_ready_just_now(pod, observed_at) for pod in present)
+
+
+def undeclared_target(service: Service, port: ServicePort, pods: Table[Pod]) -> str:
+    """Return the target of a port by name that no container declares of the Pods there are; empty if one does.
+
+    Raises NotKnown.
+    """
+    if not isinstance(port.target_port, str) or not service.spec.selector:
+        return ""
+    living = [pod for pod in matching_pods(pods, service) if not pod.is_finished and not pod.is_terminating]
+    wanted = (port.target_port, port.protocol)
+    if not living or any((row.name, row.protocol) == wanted for pod in living for row in declared_ports(pod)):
+        return ""
+    return port.target_port
 
 
 def _is_served(service: Service, port: ServicePort, slices: Sequence[EndpointSlice]) -> bool:

@@ -11,7 +11,7 @@ from auditor.facts.kubernetes.pods import Pod
 from auditor.facts.rules.first_match import Part
 from auditor.facts.rules.network_acl import Leg
 from auditor.facts.rules.security_group import rule_name
-from auditor.judge.api import Certainty, Evidence, Finding, Hop, Severity, Step, broken, ok, step, t
+from auditor.judge.api import Certainty, Evidence, Finding, Hop, Step, Text, broken, ok, step, t
 
 _RULE_ID_PREFIX = "sgr-"
 """How ids of rules begin; old rules have none, and are then removed in the console."""
@@ -40,17 +40,32 @@ class Way:
 
 @dataclass(frozen=True)
 class Refused:
-    """What one clause refuses: on which ports, from where, and how sure that hurts somebody."""
+    """What is refused: by which clauses, on which ports, from where, and whether a Pod has such an address now.
+
+    ``part`` is the first of the refused parts; of the clauses, the empty one stands for the default.
+    """
 
     part: Part
+    clauses: tuple[str, ...]
     ports: tuple[int, ...]
     sources: tuple[str, ...]
-    certainty: Certainty
+    certainty: Certainty = Certainty.CONFIRMED
+    is_in_use: bool = True
 
     @property
-    def severity(self) -> Severity | None:
-        """Medium where no Pod has a refused address now."""
-        return Severity.MEDIUM if self.certainty is Certainty.AT_RISK else None
+    def why(self) -> Text | None:
+        """What to say where only a part of the Pods' range is refused that no Pod has now; else the check's words."""
+        if self.is_in_use:
+            return None
+        return t(
+            "A part of the range that Pods get their addresses from is refused. No Pod has such an address now; those "
+            "of the next nodes may, and then run into a timeout when they call an Ingress."
+        )
+
+    @property
+    def by(self) -> list[str]:
+        """The clauses, as evidence names them."""
+        return [clause or "default" for clause in self.clauses]
 
     @property
     def shown_ports(self) -> list[str]:
@@ -58,19 +73,30 @@ class Refused:
         return [str(port) for port in self.ports]
 
 
-def group_finding(way: Way, group: SecurityGroup, rule: SecurityGroupRule | None, refused: Refused) -> Finding:
-    """Make the finding that a security group keeps Pods from the controller, by a rule or by default."""
+def group_finding(way: Way, group: SecurityGroup, rules: Sequence[SecurityGroupRule], refused: Refused) -> Finding:
+    """Make the finding that a security group keeps Pods from the controller, by rules or by default."""
     sources = list(refused.sources)
-    if refused.part.rule:
+    names = [clause for clause in refused.clauses if clause]
+    if names and len(refused.clauses) > 1:
         message = t(
-            "rule {rule} of security group {group} drops what Pods ({sources}) send to the Ingress controller on TCP "
-            "ports {ports}, nodes: {count} ({affected})",
-            rule=refused.part.rule,
+            "security group {group} keeps out what Pods ({sources}) send to the Ingress controller on TCP ports "
+            "{ports} (deciding: {rules}), nodes: {count} ({affected})",
+            rules=refused.by,
             group=group.id,
             sources=sources,
             ports=refused.shown_ports,
         )
-        detail = t("rule {rule} drops TCP ports {ports}", rule=refused.part.rule, ports=refused.shown_ports)
+        detail = t("refuses TCP ports {ports}; deciding: {rules}", ports=refused.shown_ports, rules=refused.by)
+    elif names:
+        message = t(
+            "rule {rule} of security group {group} drops what Pods ({sources}) send to the Ingress controller on TCP "
+            "ports {ports}, nodes: {count} ({affected})",
+            rule=names[0],
+            group=group.id,
+            sources=sources,
+            ports=refused.shown_ports,
+        )
+        detail = t("rule {rule} drops TCP ports {ports}", rule=names[0], ports=refused.shown_ports)
     else:
         message = t(
             "no rule of security group {group} lets Pods ({sources}) in to the Ingress controller on TCP ports "
@@ -85,18 +111,18 @@ def group_finding(way: Way, group: SecurityGroup, rule: SecurityGroupRule | None
         "ports": refused.shown_ports,
         "groups_of_interface": list(way.guard.group_ids),
         "group_type": group.type,
-        "deciding_rule": refused.part.rule or "default",
+        "deciding_rule": ", ".join(refused.by),
         "controller": way.pod.key,
     }
-    if rule:
-        evidence["rule"] = _shown(rule)
+    if rules:
+        evidence["rule"] = _shown(rules[0])
     return Finding(
         subject=group.ref,
         fault="refused",
-        severity=refused.severity,
+        why=refused.why,
         message=message,
         certainty=refused.certainty,
-        remedy=_group_remedy(way, group, rule, refused),
+        remedy=_group_remedy(way, group, rules, refused),
         trail=(broken(group.ref, detail), *way.end),
         evidence=evidence,
         affected=tuple(node.ref for node in way.nodes),
@@ -135,7 +161,7 @@ def acl_finding(way: Way, acl: NetworkAcl, leg: Leg, refused: Refused) -> Findin
     return Finding(
         subject=acl.ref,
         fault="refused",
-        severity=refused.severity,
+        why=refused.why,
         message=message,
         certainty=refused.certainty,
         remedy=(
@@ -174,12 +200,14 @@ def _confirm(way: Way) -> Step:
     )
 
 
-def _group_remedy(way: Way, group: SecurityGroup, rule: SecurityGroupRule | None, refused: Refused) -> tuple[Step, ...]:
+def _group_remedy(
+    way: Way, group: SecurityGroup, rules: Sequence[SecurityGroupRule], refused: Refused
+) -> tuple[Step, ...]:
     ecs = ("--RegionId", way.region, "--SecurityGroupId", group.id)
-    if rule:
+    cures: list[Step] = []
+    for rule in rules:
         by_id = ("aliyun", "ecs", "RevokeSecurityGroup", *ecs, "--SecurityGroupRuleId.1", rule.id)
-        return (
-            _confirm(way),
+        cures.append(
             step(
                 t(
                     "Remove rule {rule}, or narrow it so that it leaves out ports {ports} or {sources}. Ask first who "
@@ -189,21 +217,23 @@ def _group_remedy(way: Way, group: SecurityGroup, rule: SecurityGroupRule | None
                     sources=list(refused.sources),
                 ),
                 *(by_id if rule.id.startswith(_RULE_ID_PREFIX) else ()),
-            ),
+            )
         )
-    wanted = [(source, port) for source in refused.sources for port in refused.ports][:_MOST_PERMISSIONS]
-    permissions = [word for number, one in enumerate(wanted, start=1) for word in _permission(number, *one)]
-    return (
-        _confirm(way),
-        step(
-            t(
-                "Let the Pods in, from {sources}. The rules take effect at once on every interface in the group. ACK's "
-                "own group lets in all ports from the Pods' range; a group of your own gets no rule from ACK.",
-                sources=list(refused.sources),
-            ),
-            *("aliyun", "ecs", "AuthorizeSecurityGroup", *ecs, *permissions),
-        ),
-    )
+    if "" in refused.clauses:
+        wanted = [(source, port) for source in refused.sources for port in refused.ports][:_MOST_PERMISSIONS]
+        permissions = [word for number, one in enumerate(wanted, start=1) for word in _permission(number, *one)]
+        cures.append(
+            step(
+                t(
+                    "Let the Pods in, from {sources}. The rules take effect at once on every interface in the group. "
+                    "ACK's own group lets in all ports from the Pods' range; a group of your own gets no rule from "
+                    "ACK.",
+                    sources=list(refused.sources),
+                ),
+                *("aliyun", "ecs", "AuthorizeSecurityGroup", *ecs, *permissions),
+            )
+        )
+    return (_confirm(way), *cures)
 
 
 def _permission(number: int, source: str, port: int) -> Sequence[str]:

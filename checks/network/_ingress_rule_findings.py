@@ -1,6 +1,7 @@
 """Findings on the rules and annotations of an Ingress, and on what nginx makes of all of them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from auditor.facts.joins.ingress_controllers import Kind
 from auditor.facts.joins.ingress_paths import Rival
@@ -86,28 +87,45 @@ def bad_value(ingress: Ingress, bad: BadValue) -> Finding:
     )
 
 
-def reload_refused(log: ContainerLog, match: LogMatch, *, is_recent: bool) -> Finding:
-    """Say that nginx refused the configuration that the controller made, by its log."""
-    return _refused(log.ref, match.line, match, Certainty.CONFIRMED if is_recent else Certainty.LIKELY)
+@dataclass(frozen=True)
+class Refusal:
+    """That nginx in a Pod refused the configuration that the controller made: what was said, and how sure that is.
+
+    ``loaded_at`` is when it last took one, as far as the controller's metrics say it.
+    """
+
+    pod: Ref
+    said: str
+    match: LogMatch | None
+    certainty: Certainty
+    loaded_at: str = ""
 
 
-def not_reloaded(told: IngressReload, match: LogMatch | None) -> Finding:
-    """Say that nginx refused the configuration at the last try, by the controller's metric."""
+def by_log(log: ContainerLog, match: LogMatch, *, is_recent: bool) -> Refusal:
+    """Return what the controller's log tells."""
+    return Refusal(log.ref, match.line, match, Certainty.CONFIRMED if is_recent else Certainty.LIKELY)
+
+
+def by_metric(told: IngressReload, match: LogMatch | None) -> Refusal:
+    """Return what the controller's metric tells of the last try."""
     said = match.line if match else "nginx_ingress_controller_config_last_reload_successful 0"
-    return _refused(told.ref, said, match, Certainty.CONFIRMED, told.loaded_at.isoformat() if told.loaded_at else "-")
+    loaded_at = told.loaded_at.isoformat() if told.loaded_at else "-"
+    return Refusal(told.ref, said, match, Certainty.CONFIRMED, loaded_at)
 
 
-def _refused(pod: Ref, said: str, match: LogMatch | None, certainty: Certainty, loaded_at: str = "") -> Finding:
+def reload_refused(refusals: Sequence[Refusal]) -> Finding:
+    """Say that nginx refuses the configuration; the Pods of one controller have the same one, and so the same fault."""
+    first = min(refusals, key=lambda one: (one.certainty.rank, one.pod.path))
+    pod, said, match = first.pod, first.said, first.match
     return Finding(
         subject=pod,
         fault="reload-refused",
         message=t(
-            "nginx in Pod {pod} refuses the configuration that is made of the Ingresses, and goes on with an old one: "
-            "{said}",
-            pod=pod.path,
+            "nginx refuses the configuration that is made of the Ingresses, and goes on with an old one, in "
+            "{affected}: {said}",
             said=said,
         ),
-        certainty=certainty,
+        certainty=first.certainty,
         why=t(
             "As long as one Ingress spoils the configuration, no change of any Ingress takes effect, and a controller "
             "that starts anew serves none at all."
@@ -122,10 +140,11 @@ def _refused(pod: Ref, said: str, match: LogMatch | None, certainty: Certainty, 
                 *("kubectl", "get", "ingress", "-A", "--sort-by=.metadata.creationTimestamp"),
             ),
         ),
-        trail=(broken(pod, t("the controller says: {said}", said=said)),),
+        trail=tuple(broken(one.pod, t("the controller says: {said}", said=one.said)) for one in refusals),
         evidence={
             "said": said,
             "time": match.time.isoformat() if match and match.time else "",
-            **({"last_loaded_at": loaded_at} if loaded_at else {}),
+            **({"last_loaded_at": first.loaded_at} if first.loaded_at else {}),
         },
+        affected=tuple(one.pod for one in refusals),
     )

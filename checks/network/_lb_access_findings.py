@@ -1,13 +1,12 @@
 """Whom the listeners of a Service's load balancer refuse, and the findings on it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from auditor.facts.cloud.nlb import NetworkLoadBalancer
-from auditor.facts.cloud.slb import Listener, LoadBalancer
+from auditor.facts.cloud.slb import Listener
 from auditor.facts.joins.services import AnyLoadBalancer
 from auditor.facts.kubernetes.services import Service
-from auditor.facts.rules.access_list import AccessFilter
 from auditor.facts.rules.addresses import AddressSet
 from auditor.judge.api import Evidence, Finding, Severity, Step, Text, broken, cloud_ref, ok, step, t
 from checks.network._api_balancer import listener_ref
@@ -19,7 +18,10 @@ MOST_BLOCKS = 20
 
 @dataclass(frozen=True)
 class Blocked:
-    """A listener and whom it refuses. ``by`` names the list or the groups, ``ids`` are theirs."""
+    """A listener and whom it refuses. ``by`` names the list or the groups, ``ids`` are theirs.
+
+    ``is_black`` tells a list that keeps out what is on it from one that lets it in.
+    """
 
     port: int
     protocol: str
@@ -28,6 +30,7 @@ class Blocked:
     nodes: AddressSet = field(default_factory=AddressSet)
     pods: AddressSet = field(default_factory=AddressSet)
     clients: AddressSet = field(default_factory=AddressSet)
+    is_black: bool = False
 
     def of(self, nodes: AddressSet, pods: AddressSet, clients: AddressSet) -> "Blocked":
         """Return the same listener with whom it refuses."""
@@ -37,6 +40,31 @@ class Blocked:
     def name(self) -> str:
         """The listener as it is shown."""
         return f"{self.protocol}/{self.port}"
+
+
+@dataclass(frozen=True)
+class Empty:
+    """A listener with a white list without entries, and the lists."""
+
+    listener: Listener
+    list_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Drift:
+    """A listener, and in what it differs from the annotations, as ``setting: annotation, cloud``."""
+
+    listener: Listener
+    values: dict[str, str]
+
+    @property
+    def shown(self) -> list[str]:
+        """The values as they are shown."""
+        return [f"{setting}: {value}" for setting, value in self.values.items()]
+
+
+def _shown(listener: Listener) -> str:
+    return f"{listener.protocol}/{listener.port}"
 
 
 def refused_finding(service: Service, balancer: AnyLoadBalancer, blocked: Sequence[Blocked], region: str) -> Finding:
@@ -59,7 +87,8 @@ def refused_finding(service: Service, balancer: AnyLoadBalancer, blocked: Sequen
         "refused_pods_count": pods.size,
         "refused_clients": clients.first_cidrs(MOST_BLOCKS),
     }
-    ids = list(dict.fromkeys(one for listener in blocked for one in listener.ids))
+    kinds = {one: listener.is_black for listener in blocked for one in listener.ids}
+    ids = list(kinds)
     return Finding(
         subject=service.ref,
         fault="refused",
@@ -80,7 +109,7 @@ def refused_finding(service: Service, balancer: AnyLoadBalancer, blocked: Sequen
             *(broken(cloud_ref(kind, one), t("refuses {who}", who=who)) for one in ids),
         ),
         evidence=evidence,
-        remedy=_group_cure(region, ids) if is_nlb else _list_cure(service, region, ids),
+        remedy=_group_cure(region, ids) if is_nlb else _list_cure(service, region, kinds),
     )
 
 
@@ -111,20 +140,21 @@ def _who(nodes: AddressSet, pods: AddressSet, clients: AddressSet) -> Text:
     return whole
 
 
-def empty_finding(
-    service: Service, balancer: LoadBalancer, listener: Listener, access: AccessFilter, region: str
-) -> Finding:
-    """Make the finding that the white list of a listener has no entries."""
+def empty_finding(service: Service, balancer: AnyLoadBalancer, empty: Sequence[Empty], region: str) -> Finding:
+    """Make the finding that listeners have a white list without entries."""
+    listeners = [_shown(one.listener) for one in empty]
+    ids = list(dict.fromkeys(list_id for one in empty for list_id in one.list_ids))
     return Finding(
         subject=service.ref,
-        fault=f"empty-white-list:{listener.protocol}/{listener.port}",
+        fault="empty-white-list",
         severity=Severity.MEDIUM,
         message=t(
-            "listener {listener} of load balancer {id} of Service {service} has a white list without entries ({lists})",
-            listener=f"{listener.protocol}/{listener.port}",
+            "the white list ({lists}) of load balancer {id} of Service {service} has no entries; listeners with it: "
+            "{listeners}",
+            listeners=listeners,
             id=balancer.id,
             service=service.key,
-            lists=list(access.list_ids),
+            lists=ids or ["-"],
         ),
         why=t(
             "The documentation says both that such a list admits everybody and that it admits nobody: either the "
@@ -133,10 +163,15 @@ def empty_finding(
         trail=(
             ok(service.ref),
             ok(balancer.ref),
-            broken(listener_ref(balancer.id, listener.port, listener.protocol), t("white list without entries")),
+            *(
+                broken(
+                    listener_ref(balancer.id, one.listener.port, one.listener.protocol), t("white list without entries")
+                )
+                for one in empty
+            ),
         ),
-        evidence={"acl_ids": list(access.list_ids), "acl_type": str(access.kind)},
-        remedy=_list_cure(service, region, list(access.list_ids)),
+        evidence={"acl_ids": ids, "acl_type": "white", "listeners": listeners},
+        remedy=_list_cure(service, region, dict.fromkeys(ids, False)),
     )
 
 
@@ -161,20 +196,18 @@ def drift_of(service: Service, listener: Listener) -> dict[str, str]:
     return found
 
 
-def drift_finding(
-    service: Service, balancer: LoadBalancer, listener: Listener, drift: dict[str, str], region: str
-) -> Finding:
-    """Make the finding that a listener's access control is not what the annotations say."""
-    name = f"{listener.protocol}/{listener.port}"
-    values = [f"{setting}: {value}" for setting, value in drift.items()]
+def drift_finding(service: Service, balancer: AnyLoadBalancer, drifts: Sequence[Drift], region: str) -> Finding:
+    """Make the finding that the access control of listeners is not what the annotations say."""
+    values = list(dict.fromkeys(value for one in drifts for value in one.shown))
+    listeners = [_shown(one.listener) for one in drifts]
     return Finding(
         subject=service.ref,
-        fault=f"drift:{name}",
+        fault="drift",
         severity=Severity.LOW,
         message=t(
-            "the access control of listener {listener} of load balancer {id} is not what the annotations of Service "
-            "{service} say (annotation, then cloud): {values}",
-            listener=name,
+            "the access control of load balancer {id} is not what the annotations of Service {service} say, on "
+            "listeners {listeners} (annotation, then cloud): {values}",
+            listeners=listeners,
             id=balancer.id,
             service=service.key,
             values=values,
@@ -187,9 +220,15 @@ def drift_finding(
         trail=(
             ok(service.ref, t("annotations: {values}", values=_annotations(service))),
             ok(balancer.ref),
-            broken(listener_ref(balancer.id, listener.port, listener.protocol), t("differs: {values}", values=values)),
+            *(
+                broken(
+                    listener_ref(balancer.id, one.listener.port, one.listener.protocol),
+                    t("differs: {values}", values=one.shown),
+                )
+                for one in drifts
+            ),
         ),
-        evidence={"differs": values, "annotations": _annotations(service)},
+        evidence={"differs": values, "listeners": listeners, "annotations": _annotations(service)},
         remedy=(
             step(
                 t("Confirm what the Service says."),
@@ -221,24 +260,31 @@ def _annotations(service: Service) -> list[str]:
     return [f"{name}={value}" for name in ACL_SETTINGS if (value := service.setting(name)) is not None]
 
 
-def _list_cure(service: Service, region: str, ids: Sequence[str]) -> tuple[Step, ...]:
-    acl = ids[0] if ids else "<acl>"
+def _list_cure(service: Service, region: str, lists: Mapping[str, bool]) -> tuple[Step, ...]:
+    """Return what to do about the first of the lists; each is black or not."""
+    acl, is_black = next(iter(lists.items()), ("<acl>", False))
+    change = ("aliyun", "slb", "RemoveAccessControlListEntry" if is_black else "AddAccessControlListEntry")
+    entry = '[{"entry":"<range>"}]' if is_black else '[{"entry":"<range>","comment":"<who>"}]'
+    text = (
+        t(
+            "Take the ranges that keep out nodes, Pods and clients off the black list, or put narrower ones in their "
+            "place. It holds at once, for every listener that uses the list."
+        )
+        if is_black
+        else t(
+            "Add the ranges of nodes, Pods and clients that need it to the white list. It holds at once, for every "
+            "listener that uses the list."
+        )
+    )
     return (
         step(
             t("Confirm: see what is on the list."),
             *("aliyun", "slb", "DescribeAccessControlListAttribute", "--RegionId", region, "--AclId", acl),
         ),
+        step(text, *change, "--RegionId", region, "--AclId", acl, "--AclEntrys", entry),
         step(
             t(
-                "Add the ranges of nodes, Pods and clients that need it to the white list, or take them off the black "
-                "list. It holds at once, for every listener that uses the list."
-            ),
-            *("aliyun", "slb", "AddAccessControlListEntry", "--RegionId", region, "--AclId", acl),
-            *("--AclEntrys", '[{"entry":"<range>","comment":"<who>"}]'),
-        ),
-        step(
-            t(
-                "From inside of the cluster call the Service by its name {name}: that passes no load balancer.",
+                "From inside the cluster, call the Service by its name {name}: that passes no load balancer.",
                 name=f"{service.name}.{service.namespace}.svc",
             )
         ),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from auditor.facts.kubernetes.events import Event
 from auditor.facts.kubernetes.pods import Container, ContainerStatus, Pod
-from auditor.facts.kubernetes.probes import PodSockets
+from auditor.facts.kubernetes.probes import PodSockets, TcpProbe
 from auditor.judge.api import (
     Certainty,
     Evidence,
@@ -48,20 +48,22 @@ def is_loopback(address: str) -> bool:
     return (mapped or plain).is_loopback
 
 
-def by_refusal(pod: Pod, container: Container, status: ContainerStatus, refusal: Refusal) -> Finding:
-    """Make the finding that the Pod's address refuses the readiness probe while the container runs."""
-    started = status.state.running.started_at if status.state.running else None
+def by_refusal(
+    pod: Pod, container: Container, status: ContainerStatus, refusal: Refusal, attempt: TcpProbe | None
+) -> Finding:
+    """Make the finding that the Pod's address refuses the readiness probe while the container runs.
+
+    ``attempt`` is the auditor's own try to connect, if there was one.
+    """
     evidence: dict[str, Evidence] = {
         "event": refusal.event.message,
         "event_count": refusal.event.count,
         "address": refusal.address,
         "port": refusal.port,
-        "container": container.name,
-        "restarts": status.restart_count,
-        "declared_ports": [str(port.container_port) for port in container.ports or ()],
+        **_of_container(container, status),
     }
-    if started:
-        evidence["running_since"] = started.isoformat()
+    if attempt:
+        evidence["tcp"] = _shown(attempt)
     if refusal.event.seen_at:
         evidence["event_seen"] = refusal.event.seen_at.isoformat()
     message = t(
@@ -72,6 +74,40 @@ def by_refusal(pod: Pod, container: Container, status: ContainerStatus, refusal:
     )
     detail = t("runs, and refuses TCP port {port}", port=refusal.port)
     return _finding(pod, container.name, refusal.port, message, detail, Certainty.LIKELY, evidence)
+
+
+def by_connection(pod: Pod, container: Container, status: ContainerStatus, attempt: TcpProbe) -> Finding:
+    """Make the finding that the port of the readiness probe refuses the auditor while the container runs."""
+    evidence: dict[str, Evidence] = {
+        "tcp": _shown(attempt),
+        "address": attempt.address,
+        "port": attempt.port,
+        **_of_container(container, status),
+    }
+    message = t(
+        "container {container} runs and is not ready, and a connection to {place} was refused: its process seems to "
+        "listen on the loopback address only",
+        container=container.name,
+        place=attempt.key,
+    )
+    detail = t("runs, and refuses TCP port {port}", port=attempt.port)
+    return _finding(pod, container.name, attempt.port, message, detail, Certainty.LIKELY, evidence)
+
+
+def _of_container(container: Container, status: ContainerStatus) -> dict[str, Evidence]:
+    started = status.state.running.started_at if status.state.running else None
+    return {
+        "container": container.name,
+        "restarts": status.restart_count,
+        "declared_ports": [str(port.container_port) for port in container.ports or ()],
+        **({"running_since": started.isoformat()} if started else {}),
+    }
+
+
+def _shown(attempt: TcpProbe) -> str:
+    """Return what became of a try to connect, and from where it was made."""
+    place = f"{attempt.position} ({attempt.source})" if attempt.source else attempt.position
+    return f"{attempt.key}: {attempt.outcome}, tried from {place}"
 
 
 def by_sockets(pod: Pod, container: str, port: int, places: list[str], sockets: PodSockets) -> Finding:

@@ -15,6 +15,7 @@ from auditor.facts.cloud.slb import Listener, LoadBalancer, LoadBalancerHealth
 from auditor.facts.cloud.vpc import Eip
 from auditor.facts.joins.api_load_balancer import ApiBalancer, ApiServerLoadBalancer
 from auditor.facts.landscape import ClusterIdentity
+from auditor.facts.rules.addresses import AddressSet
 from auditor.facts.rules.first_match import unique
 from auditor.judge.api import (
     Check,
@@ -54,6 +55,8 @@ PUBLIC_ENDPOINT = "api_server_endpoint"
 STARTING = ("starting", "configuring")
 """States of a listener that pass by themselves."""
 BOUND = ("InUse", "Associating")
+PRIVATE = AddressSet.of("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
+"""What VPCs take their addresses from: no elastic IP address is among them."""
 
 
 def subjects(
@@ -68,6 +71,7 @@ def judge(
     listeners: Table[Listener],
     load_balancer_health: Table[LoadBalancerHealth],
     eips: Table[Eip],
+    load_balancers: Table[LoadBalancer],
     api_server_load_balancer: ApiServerLoadBalancer,
     cluster: ClusterIdentity,
 ) -> Iterator[Verdict]:
@@ -79,7 +83,7 @@ def judge(
     reasons: list[Reason] = []
     for look in (
         _itself(balancer, listeners, load_balancer_health, cluster.region),
-        _its_address(balancer, clusters, eips, api_server_load_balancer, cluster),
+        _its_address(balancer, clusters, eips, load_balancers, api_server_load_balancer, cluster),
     ):
         try:
             findings.extend(look)
@@ -136,6 +140,7 @@ def _its_address(
     balancer: LoadBalancer,
     clusters: Table[Cluster],
     eips: Table[Eip],
+    load_balancers: Table[LoadBalancer],
     api_server_load_balancer: ApiServerLoadBalancer,
     cluster: ClusterIdentity,
 ) -> Iterator[Finding]:
@@ -156,7 +161,10 @@ def _its_address(
         address = _public_address(clusters.get(cluster.cluster_id))
         others = api_server_load_balancer.of(cluster.cluster_id)
         if address and address not in {one.balancer.address for one in others if one.balancer}:
-            yield from _detached(balancer, address, others, eips, cluster.region)
+            for detached in _detached(balancer, address, others, eips, cluster.region):
+                # Older clusters have a load balancer of the Internet beside it, whose address is its own.
+                if not load_balancers.where("address", lambda row: row.address, address):
+                    yield detached
     except NotKnown as gap:
         reasons += gap.reasons
     if eips.gaps:
@@ -184,12 +192,7 @@ def _public_address(row: Cluster | None) -> str:
         address = ipaddress.ip_address(host or "")
     except ValueError:
         return ""
-    private = row is not None and _intranet_address(row) == str(address)
-    return "" if private or address.version != 4 else str(address)
-
-
-def _intranet_address(row: Cluster) -> str:
-    return urlsplit(row.api_endpoints.get("intranet_api_server_endpoint", "")).hostname or ""
+    return "" if address.version != 4 or str(address) in PRIVATE else str(address)
 
 
 def _detached(

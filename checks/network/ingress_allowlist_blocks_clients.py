@@ -8,14 +8,15 @@ address of a node, so that a list of clients refuses everybody.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
-from auditor.facts.cloud.alb import AlbAcl, AlbListener, AlbListenerAccess, AlbRule
+from auditor.facts.cloud.alb import AlbAcl, AlbListener, AlbListenerAccess, AlbRule, ApplicationLoadBalancer
 from auditor.facts.joins.ingress_controllers import IngressControllers, Kind
 from auditor.facts.joins.ingress_paths import is_canary
 from auditor.facts.joins.networks import ClusterNetworks
 from auditor.facts.joins.services import ServiceLoadBalancers, ServicePaths, is_nlb_service
 from auditor.facts.kubernetes.coordination import ConfigMap
-from auditor.facts.kubernetes.ingresses import Ingress
+from auditor.facts.kubernetes.ingresses import AlbConfig, Ingress
 from auditor.facts.kubernetes.services import Service
 from auditor.facts.landscape import ClusterIdentity
 from auditor.facts.ref import Ref, kubernetes_ref
@@ -47,7 +48,7 @@ from auditor.judge.api import (
     Verdict,
     t,
 )
-from checks.network._alb_lists import of_listener, of_rule
+from checks.network._alb_lists import of_listener, of_rule, unseen_albs
 from checks.network._allowlist_findings import (
     refuses_clients,
     refuses_everybody,
@@ -107,6 +108,8 @@ def judge(
     service_load_balancers: ServiceLoadBalancers,
     service_paths: ServicePaths,
     cluster_networks: ClusterNetworks,
+    alb_configs: Table[AlbConfig],
+    application_load_balancers: Table[ApplicationLoadBalancer],
     alb_listeners: Table[AlbListener],
     alb_rules: Table[AlbRule],
     alb_acls: Table[AlbAcl],
@@ -120,7 +123,10 @@ def judge(
         case Ingress():
             verdicts = _of_ingress(subject, view, clients)
         case Controllers():
-            verdicts = _of_controllers(ingresses, view, clients)
+            verdicts = chain(
+                _of_controllers(ingresses, view, clients),
+                unseen_albs(alb_configs, application_load_balancers, alb_listeners),
+            )
         case AlbRule():
             verdicts = of_rule(subject, ingresses, alb_listeners, alb_rules, clients)
         case AlbListenerAccess():
@@ -223,10 +229,11 @@ def _through(
     for entrance in entrances:
         if entrance.seen is Seen.CLIENT:
             continue
-        seen = view.networks.node_addresses() if entrance.seen is Seen.NODE else AddressSet.of("100.64.0.0/10")
-        refused = rules.refused(seen.ipv4 or seen)
+        seen = view.networks.worker_addresses() if entrance.seen is Seen.NODE else AddressSet.of("100.64.0.0/10")
+        seen = seen.ipv4 or seen
+        refused = rules.refused(seen)
         if refused:
-            return refuses_everybody(holder, rules, refused, entrance, affected)
+            return refuses_everybody(holder, rules, refused, entrance, affected, is_whole=refused == seen)
     direct = next((entrance for entrance in entrances if entrance.seen is Seen.CLIENT), None)
     if entrances and direct is None:
         return None  # the list admits all the addresses that nginx sees
@@ -293,6 +300,8 @@ def _without_own(
     controller: NginxController, ingresses: Table[Ingress], controllers: IngressControllers, names: Sequence[str]
 ) -> Iterator[Ref]:
     for ingress in ingresses.all():
+        if ingress.metadata.deletion_timestamp is not None:
+            continue
         own = (ingress.annotations.get(f"{controller.prefix}/{name}") for name in names)
         if controller in controllers.of(ingress).controllers and not any(own) and not is_canary(ingress):
             yield ingress.ref

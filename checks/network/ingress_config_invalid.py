@@ -55,10 +55,18 @@ from checks.network._ingress_backends import (
     misunderstand,
     speech_of,
     spoken_by,
+    undeclared_target,
 )
 from checks.network._ingress_certificates import TLS_TYPE, secret_missing, secret_of_other_type, secret_unusable
 from checks.network._ingress_class import down, is_starting, unserved
-from checks.network._ingress_rule_findings import bad_value, claimed_twice, not_reloaded, reload_refused
+from checks.network._ingress_rule_findings import (
+    Refusal,
+    bad_value,
+    by_log,
+    by_metric,
+    claimed_twice,
+    reload_refused,
+)
 from checks.service._pods_of_service import Makers, is_younger
 
 check = Check(
@@ -223,7 +231,8 @@ class _Backends:
             behind = self.makers.of(service) if service.spec.selector else []
             idle = [str(maker.workload.ref) for maker in behind]
             wanted = any(maker.wants for maker in behind)
-            yield no_endpoint(self.ingress, backend, service, kind, [] if wanted else idle)
+            undeclared = undeclared_target(service, port, self.pods)
+            yield no_endpoint(self.ingress, backend, service, kind, [] if wanted else idle, undeclared)
 
 
 def _certificates(
@@ -281,6 +290,7 @@ def _reloads(
     found: list[Finding] = []
     is_looked_at = False
     for controller in controllers.all_nginx():
+        refusals: list[Refusal] = []
         for pod in controllers.pods_of(controller):
             reload_, unread = _asked(ingress_reloads, pod.key)
             log, unread_log = _asked(container_logs, f"{pod.key}/{controller.container.name}")
@@ -289,9 +299,11 @@ def _reloads(
             if reload_ is not None or log is not None:  # one of the two tells it; that the other is off hides nothing
                 reasons = tuple(reason for reason in reasons if reason.kind is not ReasonKind.SWITCHED_OFF)
             gaps += reasons
-            found += _refusals(reload_, log)
+            refusals += _refusals(reload_, log)
             if log is not None:
                 found += _certificate_lines(log, ingresses)
+        if refusals:
+            found.append(reload_refused(refusals))
     yield from found
     if gaps:
         yield NotEvaluated(unique(gaps))
@@ -307,16 +319,16 @@ def _asked(table: Table[R], key: str) -> tuple[R | None, tuple[Reason, ...]]:
         return None, gap.reasons
 
 
-def _refusals(reload_: IngressReload | None, log: ContainerLog | None) -> Iterator[Finding]:
+def _refusals(reload_: IngressReload | None, log: ContainerLog | None) -> Iterator[Refusal]:
     """Yield that nginx refuses the configuration. The metric tells of the last try, and the log of some of them."""
     lines = [match for match in log.matches if match.pattern == "nginx-config-refused"] if log else []
     last = lines[-1] if lines else None
     if reload_ is not None:
         if not reload_.successful:
-            yield not_reloaded(reload_, last)
+            yield by_metric(reload_, last)
     elif log is not None and last is not None:
         went_on = log.last_at - last.time if log.last_at and last.time else timedelta()
-        yield reload_refused(log, last, is_recent=went_on <= NGINX_RETRIES)
+        yield by_log(log, last, is_recent=went_on <= NGINX_RETRIES)
 
 
 def _certificate_lines(log: ContainerLog, ingresses: Table[Ingress]) -> Iterator[Finding]:

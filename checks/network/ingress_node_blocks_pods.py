@@ -8,7 +8,7 @@ one's own was given to a node pool, to which ACK adds no rules.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from auditor.facts.cloud.vpc import NetworkAcl, VSwitch
 from auditor.facts.joins.ingress_controllers import IngressControllers
@@ -161,15 +161,15 @@ def ports_of(controller: NginxController, pod: Pod) -> tuple[int, ...]:
     return tuple(dict.fromkeys(declared)) or tuple(flagged) or WEB_PORTS[:2]
 
 
-def _in_use(networks: ClusterNetworks) -> tuple[AddressSet, list[Reason]]:
+def _in_use(networks: ClusterNetworks) -> tuple[AddressSet | None, list[Reason]]:
     try:
         return networks.pod_addresses(), []
     except NotKnown as gap:
-        return AddressSet(), list(gap.reasons)
+        return None, list(gap.reasons)
 
 
 def _by_groups(
-    way: Way, sources: PodSources, groups: SecurityGroupFilter, in_use: AddressSet, *, is_hidden: bool
+    way: Way, sources: PodSources, groups: SecurityGroupFilter, in_use: AddressSet | None, *, is_hidden: bool
 ) -> Iterator[Finding]:
     """Yield a finding for each group that refuses Pods. Raises NotKnown for what is left open."""
     answers: list[tuple[int, Answer]] = []
@@ -184,10 +184,10 @@ def _by_groups(
             by_group.setdefault(part.owner, []).append((port, answer, part))
     for group_id, hits in by_group.items():
         refused = _united([(port, part) for port, _, part in hits], [answer for _, answer, _ in hits], in_use)
-        if is_hidden and refused.certainty is Certainty.CONFIRMED:
-            refused = Refused(refused.part, refused.ports, refused.sources, Certainty.LIKELY)
-        rule = groups.rule(group_id, refused.part.rule) if refused.part.rule else None
-        yield group_finding(way, groups.group(group_id), rule, refused)
+        if is_hidden:
+            refused = replace(refused, certainty=Certainty.LIKELY)
+        named = (groups.rule(group_id, name) for name in refused.clauses if name)
+        yield group_finding(way, groups.group(group_id), [rule for rule in named if rule], refused)
     _raise(reason for _, answer in answers for reason in answer.reasons)
 
 
@@ -197,18 +197,19 @@ def _of_family(peer: Peer, way: Way) -> Peer:
     return Peer(addresses, peer.groups, peer.reasons, peer.candidates)
 
 
-def _united(hits: list[tuple[int, Part]], answers: Iterable[Answer], in_use: AddressSet) -> Refused:
-    """Say in one what parts refuse, and whether that hurts a Pod that there is."""
+def _united(hits: list[tuple[int, Part]], answers: Iterable[Answer], in_use: AddressSet | None) -> Refused:
+    """Say in one what parts refuse, and whether that hurts a Pod that there is; it may, where that is not known."""
     peers = AddressSet()
     for _, part in hits:
         peers |= part.peers
-    hurts = any(answer.outcome is Outcome.DENIED for answer in answers) or bool(peers & in_use)
-    certainty = Certainty.CONFIRMED if hurts else Certainty.AT_RISK
-    return Refused(hits[0][1], tuple(dict.fromkeys(port for port, _ in hits)), tuple(peers.cidrs), certainty)
+    hurts = in_use is None or any(answer.outcome is Outcome.DENIED for answer in answers) or bool(peers & in_use)
+    ports = tuple(dict.fromkeys(port for port, _ in hits))
+    clauses = tuple(dict.fromkeys(part.rule for _, part in hits))
+    return Refused(hits[0][1], clauses, ports, tuple(peers.cidrs), is_in_use=hurts)
 
 
 def _by_acl(
-    way: Way, sources: PodSources, vswitches: Table[VSwitch], network_acls: Table[NetworkAcl], in_use: AddressSet
+    way: Way, sources: PodSources, vswitches: Table[VSwitch], network_acls: Table[NetworkAcl], in_use: AddressSet | None
 ) -> Iterator[Finding]:
     """Judge the network ACL of the controller's vSwitch, which Pods in the same vSwitch don't pass."""
     vswitch_id = way.guard.vswitch_id
@@ -238,7 +239,7 @@ def _by_acl(
 def _less_sure(refused: Refused, legs: list[Leg]) -> Refused:
     """Say likely where only some of the ports are refused that clients pick for answers."""
     if all(leg.is_answer and leg.answer.outcome is not Outcome.DENIED for leg in legs):
-        return Refused(refused.part, refused.ports, refused.sources, Certainty.LIKELY)
+        return replace(refused, certainty=Certainty.LIKELY)
     return refused
 
 

@@ -30,9 +30,18 @@ from auditor.judge.api import (
     Severity,
     Table,
     Verdict,
+    said,
     t,
 )
-from checks.network._lb_access_findings import Blocked, drift_finding, drift_of, empty_finding, refused_finding
+from checks.network._lb_access_findings import (
+    Blocked,
+    Drift,
+    Empty,
+    drift_finding,
+    drift_of,
+    empty_finding,
+    refused_finding,
+)
 
 check = Check(
     severity=Severity.HIGH,
@@ -54,7 +63,11 @@ check = Check(
 
 
 def subjects(services: Table[Service]) -> Iterable[Service]:
-    return [service for service in services.known_rows() if is_served_by_ccm(service)]
+    return [
+        service
+        for service in services.known_rows()
+        if is_served_by_ccm(service) and service.metadata.deletion_timestamp is None
+    ]
 
 
 def judge(
@@ -69,25 +82,33 @@ def judge(
     if balancer is None:
         yield NotApplicable(t("Service {service} has no load balancer", service=service.key))
         return
-    clients = AddressSet.of(*cluster.client_cidrs).ipv4
+    clients = AddressSet.of(*cluster.client_cidrs)
     looks = (
-        _by_groups(service, balancer, access_refusals, clients)
+        _by_groups(service, balancer, access_refusals, clients.ipv4)
         if isinstance(balancer, NetworkLoadBalancer)
-        else _by_lists(service, balancer, service_paths, access_control_lists, access_refusals, clients, cluster)
+        else _by_lists(service, balancer, service_paths, access_control_lists, access_refusals, clients)
     )
     found: list[Finding] = []
     blocked: list[Blocked] = []
+    empty: list[Empty] = []
+    drifts: list[Drift] = []
     reasons: list[Reason] = []
     for told in looks:
         match told:
-            case Finding():
-                found.append(told)
             case Blocked():
                 blocked.append(told)
+            case Empty():
+                empty.append(told)
+            case Drift():
+                drifts.append(told)
             case _:
                 reasons += told
     if blocked:
         found.append(refused_finding(service, balancer, blocked, cluster.region))
+    if empty:
+        found.append(empty_finding(service, balancer, empty, cluster.region))
+    if drifts:
+        found.append(drift_finding(service, balancer, drifts, cluster.region))
     yield from found
     if reasons:
         yield NotEvaluated(unique(reasons))
@@ -95,7 +116,7 @@ def judge(
         yield Passed()
 
 
-Told = Finding | Blocked | tuple[Reason, ...]
+Told = Blocked | Empty | Drift | tuple[Reason, ...]
 
 
 def _by_lists(
@@ -105,7 +126,6 @@ def _by_lists(
     lists: Table[AccessControlList],
     refusals: AccessRefusals,
     clients: AddressSet,
-    cluster: ClusterIdentity,
 ) -> Iterator[Told]:
     for port in service.ports:
         try:
@@ -114,38 +134,39 @@ def _by_lists(
                 continue  # other checks tell of that
             drift = drift_of(service, listener)
             if drift:
-                yield drift_finding(service, balancer, listener, drift, cluster.region)
-            yield from _by_list(service, balancer, listener, lists, refusals, clients, cluster)
+                yield Drift(listener, drift)
+            yield from _by_list(balancer, listener, lists, refusals, clients)
         except NotKnown as gap:
             yield gap.reasons
 
 
 def _by_list(
-    service: Service,
     balancer: LoadBalancer,
     listener: Listener,
     lists: Table[AccessControlList],
     refusals: AccessRefusals,
     clients: AddressSet,
-    cluster: ClusterIdentity,
 ) -> Iterator[Told]:
     access = access_filter(listener, lists)
     if access.kind is AccessKind.OFF:
         return
     if access.is_unpredictable:
-        yield empty_finding(service, balancer, listener, access, cluster.region)
+        yield Empty(listener, access.list_ids)
         return
-    refused = refusals.by_list(access)
+    is_ipv6 = ":" in balancer.address
+    refused = refusals.by_list(access, ipv6=is_ipv6)
     by = f"{access.kind} {', '.join(access.list_ids)}".strip()
-    yield from _told(
-        Blocked(listener.port, listener.protocol, by, list(access.list_ids)), refused, access.refused(clients)
+    blocked = Blocked(
+        listener.port, listener.protocol, by, list(access.list_ids), is_black=access.kind is AccessKind.BLACK
     )
+    yield from _told(blocked, refused, access.refused(clients.ipv6 if is_ipv6 else clients.ipv4))
 
 
 def _by_groups(
     service: Service, balancer: NetworkLoadBalancer, refusals: AccessRefusals, clients: AddressSet
 ) -> Iterator[Told]:
-    groups = balancer.security_group_ids
+    what = t("the security groups of load balancer {id}", id=balancer.id)
+    groups = said(balancer.security_group_ids, "nlb", what)
     if not groups:
         return  # without a security group it lets everybody in
     for port in service.ports:

@@ -18,6 +18,8 @@ from auditor.facts.kubernetes.coordination import ConfigMap
 from auditor.facts.kubernetes.ingresses import Ingress
 from auditor.facts.kubernetes.nodes import Node
 from auditor.facts.kubernetes.observations import AddressMention
+from auditor.facts.kubernetes.pods import Pod
+from auditor.facts.kubernetes.probes import TcpProbe
 from auditor.facts.kubernetes.services import Service
 from auditor.facts.kubernetes.workloads import DaemonSet, Deployment, StatefulSet
 from auditor.facts.landscape import ClusterIdentity
@@ -43,6 +45,7 @@ from auditor.judge.api import (
     step,
     t,
 )
+from checks.network._inside_trials import Trials, trials_of
 from checks.network._inside_use import Behind, Users, Uses, ingresses_behind
 
 check = Check(
@@ -51,7 +54,8 @@ check = Check(
     since="0.1.0",
     symptoms=("slb-unreachable", "ingress-unreachable"),
     limits=(
-        "It is not tried: who uses an address is known only as far as environment, arguments and ConfigMaps name it.",
+        "Who uses an address is known only as far as environment, arguments and ConfigMaps name it.",
+        "Whether it can be reached is tried only with the probe `tcp`, from the node that the auditor runs on.",
         (
             "Under which address a host is found inside the cluster is known only as far as CoreDNS and hostAliases "
             "say it."
@@ -64,8 +68,13 @@ check = Check(
 
 KUBE_PROXY = "kube-system/kube-proxy-worker"
 IPVS = "ipvs"
+HOSTNAME = "service.beta.kubernetes.io/alibaba-cloud-loadbalancer-hostname"
+"""The annotation with which the status of a Service holds a host name and no address."""
 _NODES_SHOWN = 50
-_MODE = re.compile(r"^mode:\s*\"?(\w+)", re.MULTILINE)
+DEFAULT_MODE = "iptables"
+"""What kube-proxy takes on Linux where its settings name no mode."""
+_MODE = re.compile(r"^mode:[ \t]*[\"']?(\w*)", re.MULTILINE)
+_SETTINGS = re.compile(r"^kind:[ \t]*KubeProxyConfiguration\b", re.MULTILINE)
 _POD_RANGE = re.compile(r"^clusterCIDR:\s*\"?[0-9a-fA-F]", re.MULTILINE)
 
 
@@ -74,15 +83,15 @@ class Proxy:
     """What kube-proxy does with the address of a load balancer.
 
     Attributes:
-        mode: its mode; empty if it is not known.
+        mode: its mode, or both that are named; empty if none is known.
         is_sure: whether it keeps to Pods of its own node for certain.
-        redirects: whether it sends what comes from inside the cluster to any Pod, as far as is known.
+        may_redirect: whether it knows the Pods' range, and newer versions send what comes from there to any Pod.
         reasons: why that is not known.
     """
 
     mode: str
     is_sure: bool
-    redirects: bool
+    may_redirect: bool
     reasons: tuple[Reason, ...] = ()
 
 
@@ -107,6 +116,8 @@ def judge(
     deployments: Table[Deployment],
     daemonsets: Table[DaemonSet],
     statefulsets: Table[StatefulSet],
+    pods: Table[Pod],
+    tcp_probes: Table[TcpProbe],
     cluster: ClusterIdentity,
 ) -> Iterator[Verdict]:
     addresses = [entry.ip for entry in service.ingress if entry.ip and entry.ip_mode.lower() != "proxy"]
@@ -124,14 +135,21 @@ def judge(
     if _is_data_path_v2(config_maps, cluster_networks):
         yield NotApplicable(t("Terway's DataPath V2 takes the place of kube-proxy"))
         return
+    trials = trials_of(service, addresses, filled, tcp_probes, nodes, pods)
+    if trials and trials.connects:
+        yield Passed()
+        return
     proxy = _proxy(clusters, config_maps, cluster)
     behind = ingresses_behind(service, ingresses, ingress_controllers)
     users = Users(address_mentions, config_maps, deployments, daemonsets, statefulsets)
     uses = users.of(service, addresses, behind.hosts)
-    case = Case(service, addresses, bare, total, proxy, behind, uses)
+    has_failed = trials is not None and trials.fails(may_be_refused=IPVS in proxy.mode)
+    case = Case(service, addresses, bare, total, proxy, behind, uses, trials if has_failed else None)
     yield case.finding()
-    gaps = [*proxy.reasons, *nodes.reasons]
-    if not uses.mentions and not proxy.redirects:
+    gaps = [*nodes.reasons]
+    if not has_failed:
+        gaps += proxy.reasons
+    if not uses.mentions and not has_failed:
         gaps += [*uses.reasons, *behind.reasons]
     if gaps:
         yield NotEvaluated(unique(gaps))
@@ -180,15 +198,17 @@ def _is_data_path_v2(config_maps: Table[ConfigMap], networks: ClusterNetworks) -
 def _proxy(clusters: Table[Cluster], config_maps: Table[ConfigMap], cluster: ClusterIdentity) -> Proxy:
     """Find out the mode of kube-proxy by its own settings and by the cluster's description.
 
-    In the modes iptables and nftables it sends what comes from the Pods' range, which it must know, and from the node
-    itself to any Pod ("redirect pods trying to reach external loadbalancer VIP to clusterIP" in its source).
+    In the modes iptables and nftables newer versions send what comes from the Pods' range, which they must know, and
+    from the node itself to any Pod ("redirect pods trying to reach external loadbalancer VIP to clusterIP" in its
+    source).
     """
     reasons: list[Reason] = []
     modes: set[str] = set()
     settings = ""
     try:
         settings = _text(config_maps, KUBE_PROXY)
-        modes |= {mode.lower() for mode in _MODE.findall(settings)}
+        named = {mode.lower() for mode in _MODE.findall(settings)} - {""}
+        modes |= named or ({DEFAULT_MODE} if _SETTINGS.search(settings) else set())
     except NotKnown as gap:
         reasons += gap.reasons
     try:
@@ -197,10 +217,9 @@ def _proxy(clusters: Table[Cluster], config_maps: Table[ConfigMap], cluster: Clu
     except NotKnown as gap:
         reasons += gap.reasons
     if modes == {IPVS}:
-        return Proxy(IPVS, is_sure=True, redirects=False)
-    # What is not known may only make it look less bad than it is, and is told.
-    redirects = bool(reasons) or (IPVS not in modes and bool(_POD_RANGE.search(settings)))
-    return Proxy(", ".join(sorted(modes)), is_sure=False, redirects=redirects, reasons=tuple(reasons))
+        return Proxy(IPVS, is_sure=True, may_redirect=False)
+    may_redirect = IPVS not in modes and bool(_POD_RANGE.search(settings))
+    return Proxy(", ".join(sorted(modes)), is_sure=False, may_redirect=may_redirect, reasons=tuple(reasons))
 
 
 @dataclass(frozen=True)
@@ -214,16 +233,18 @@ class Case:
     proxy: Proxy
     behind: Behind
     uses: Uses
+    trials: Trials | None = None
 
     def finding(self) -> Finding:
-        """Say it; above info only if something inside the cluster is seen to use it, and would fail."""
-        hurts = bool(self.uses.mentions) and not self.proxy.redirects
+        """Say it; above info only if something inside the cluster is seen to use it, or a try to connect failed."""
+        hurts = bool(self.uses.mentions) or self.trials is not None
         return Finding(
             subject=self.service.ref,
             fault="local-policy",
             severity=Severity.MEDIUM if hurts else Severity.INFO,
             message=self._message(),
-            certainty=Certainty.CONFIRMED if self.proxy.is_sure else Certainty.LIKELY,
+            why=self._why(),
+            certainty=Certainty.CONFIRMED if self.proxy.is_sure or self.trials else Certainty.LIKELY,
             remedy=self._remedy(),
             trail=self._trail(),
             evidence=self._evidence(),
@@ -231,35 +252,30 @@ class Case:
         )
 
     def _message(self) -> Text:
-        service, addresses = self.service.key, self.addresses
-        if self.uses.mentions and not self.proxy.redirects:
-            return t(
-                "{affected} name {named}, which Pods and processes on {number} nodes without a ready Pod of Service "
-                "{service} can't reach (externalTrafficPolicy Local, address {addresses}): {nodes}",
-                named=list(dict.fromkeys(mention.address for mention in self.uses.mentions)),
-                number=self.total,
-                service=service,
-                addresses=addresses,
-                nodes=self.bare,
-            )
-        if self.proxy.redirects:
-            return t(
-                "{number} nodes have no ready Pod of Service {service} (externalTrafficPolicy Local, address "
-                "{addresses}): {nodes}. kube-proxy in mode {mode} sends what comes from the Pods' range to other "
-                "nodes; what comes from elsewhere fails there",
-                number=self.total,
-                service=service,
-                addresses=addresses,
-                nodes=self.bare,
-                mode=self.proxy.mode or "-",
-            )
-        return t(
-            "from {number} nodes without a ready Pod of Service {service} its address {addresses} can't be reached "
-            "(externalTrafficPolicy Local): {nodes}",
+        told = t(
+            "on nodes without a ready Pod of Service {service} ({number}: {nodes}) its address {addresses} can't be "
+            "reached (externalTrafficPolicy Local)",
+            service=self.service.key,
             number=self.total,
-            service=service,
-            addresses=addresses,
             nodes=self.bare,
+            addresses=self.addresses,
+        )
+        if self.trials:
+            told = t("{told}; tried on node {node}: {tries}", told=told, node=self.trials.node, tries=self.trials.shown)
+        if self.uses.mentions:
+            named = list(dict.fromkeys(mention.address for mention in self.uses.mentions))
+            told = t("{told}; {named} is used inside the cluster, by {affected}", told=told, named=named)
+        return told
+
+    def _why(self) -> Text | None:
+        """Say what makes it less than certain; None leaves the check's own words."""
+        if not self.proxy.may_redirect or self.trials:
+            return None
+        return t(
+            "With externalTrafficPolicy Local, kube-proxy keeps what nodes and Pods send to the address of the load "
+            "balancer on their own node. In mode {mode}, newer versions that know the Pods' range, as this one does, "
+            "send it to Pods on other nodes all the same: try it from a Pod, or let the auditor do so (probe tcp).",
+            mode=self.proxy.mode,
         )
 
     def _trail(self) -> tuple[Hop, ...]:
@@ -279,32 +295,36 @@ class Case:
             "nodes": self.bare,
             "ingresses": [ingress.key for ingress in self.behind.ingresses[:50]],
             "mentions": [f"{one.kind} {one.ref.path}: {one.place}: {one.address}" for one in self.uses.mentions[:50]],
+            **({"tried_on": self.trials.node, "tries": self.trials.shown} if self.trials else {}),
         }
+
+    def _target(self) -> str:
+        address = self.addresses[0]
+        port = next((port.port for port in self.service.ports), 80)
+        return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
     def _remedy(self) -> tuple[Step, ...]:
         service = self.service
         return (
             step(
                 t("Confirm: from a Pod on one of these nodes, call the address; it is refused, or times out."),
-                *(
-                    "kubectl",
-                    "-n",
-                    "<namespace>",
-                    "exec",
-                    "<pod>",
-                    "--",
-                    "curl",
-                    "-m",
-                    "5",
-                    f"http://{self.addresses[0]}",
-                ),
+                *("kubectl", "-n", "<namespace>", "exec", "<pod>", "--"),
+                *("curl", "-sv", "--max-time", "5", f"telnet://{self._target()}"),
             ),
             step(
                 t(
                     "Inside the cluster, use the name {name} instead of the address. For a host, let CoreDNS lead it "
-                    "there (rewrite name), or give it to the Pods by hostAliases.",
+                    "there (rewrite name), or give it to the Pods by hostAliases, with the ClusterIP of the Service.",
                     name=f"{service.name}.{service.namespace}.svc",
                 )
+            ),
+            step(
+                t(
+                    "Or publish a host name in place of the address: kube-proxy then leaves the load balancer to "
+                    "itself, also for Pods. The host has to lead to the load balancer, and whoever reads the address "
+                    "from the Service finds none."
+                ),
+                *("kubectl", "-n", service.namespace, "annotate", "service", service.name, f"{HOSTNAME}=<host>"),
             ),
             step(
                 t(

@@ -7,10 +7,11 @@ until they give up, while the load balancer works for everybody else: it looks l
 also what a list lacks that a rule names, and the answer that a network ACL, which remembers nothing, does not let in.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
-from auditor.facts.cloud.ecs import Instance, NetworkInterface
-from auditor.facts.joins.balancer_egress import BalancerEgress, Refusals
+from auditor.facts.cloud.ecs import Instance, NetworkInterface, SecurityGroupRule
+from auditor.facts.joins.balancer_egress import BalancerEgress, Refusal
 from auditor.facts.joins.networks import ClusterNetworks
 from auditor.facts.joins.nodes import NodeInstances
 from auditor.facts.kubernetes.nodes import Node
@@ -27,6 +28,7 @@ from auditor.judge.api import (
     Reason,
     Severity,
     Table,
+    Text,
     Verdict,
     said,
     t,
@@ -41,7 +43,8 @@ check = Check(
     limits=(
         (
             "Where kube-proxy takes a published address as the Service's own, calls from nodes and Pods never leave "
-            "the node; they do with a host name only."
+            "the node; they do with a host name only. A try to connect from there, as the probe `tcp` makes it, tells "
+            "nothing of these rules for the same cause, and is not asked."
         ),
         "Rules on the node itself (iptables, security agents) can't be read.",
         "Of network ACLs, the answers are followed to the ports that Linux picks by default, 32768 to 60999.",
@@ -49,6 +52,14 @@ check = Check(
     ),
     links=("https://www.alibabacloud.com/help/en/doc-detail/353191.html",),
 )
+
+
+@dataclass(frozen=True)
+class Guard:
+    """What an interface is guarded by: its security groups, and the vSwitch with its network ACL."""
+
+    groups: frozenset[str]
+    vswitch_id: str
 
 
 def subjects(nodes: Table[Node]) -> Iterable[Node]:
@@ -77,30 +88,23 @@ def judge(
         return
     findings: list[Finding] = []
     reasons: list[Reason] = list(gaps)
-    try:
-        vswitch = said(instance.vswitch_id, "ecs", t("the vSwitch of instance {instance}", instance=instance.id))
-        looks = [
-            *((groups, balancer_egress.by_groups(groups)) for groups in _own_groups(instance)),
-            (frozenset[str](), _by_vswitch(balancer_egress, vswitch, reasons)),
-        ]
-    except NotKnown as gap:
-        reasons += gap.reasons
-        looks = []
-    try:
-        if targets:
-            pods = _pod_groups(instance, network_interfaces, cluster_networks)
-            looks += [(groups, balancer_egress.by_groups(groups)) for groups in pods]
-    except NotKnown as gap:
-        reasons += gap.reasons
-    for groups, refusals in looks:
+    guards = _guards(instance, network_interfaces, cluster_networks, reasons) if targets else []
+    for groups in dict.fromkeys(guard.groups for guard in guards if guard.groups):
+        refusals = balancer_egress.by_groups(groups)
         reasons += refusals.reasons
         for owner, hits in by_owner(refusals.refused).items():
-            if groups:
-                rule = security_group_filter.rule(owner, hits[0].part.rule) if hits[0].part.rule else None
-                group = security_group_filter.group(owner)
-                findings.append(group_finding(node, instance, group, rule, hits, sorted(groups), cluster.region))
-            else:
-                findings.append(acl_finding(node, instance, owner, hits, cluster.region))
+            group = security_group_filter.group(owner)
+            rules = _rules(security_group_filter, owner, hits)
+            findings.append(group_finding(node, instance, group, rules, hits, sorted(groups), cluster.region))
+    for vswitch_id in dict.fromkeys(guard.vswitch_id for guard in guards if guard.vswitch_id):
+        try:
+            refusals = balancer_egress.by_vswitch(vswitch_id)
+        except NotKnown as gap:
+            reasons += gap.reasons
+            continue
+        reasons += refusals.reasons
+        for owner, hits in by_owner(refusals.refused).items():
+            findings.append(acl_finding(node, instance, owner, hits, vswitch_id, cluster.region))
     yield from findings
     if reasons:
         yield NotEvaluated(unique(reasons))
@@ -108,29 +112,43 @@ def judge(
         yield Passed()
 
 
-def _own_groups(instance: Instance) -> Iterable[frozenset[str]]:
-    groups = said(instance.security_group_ids, "ecs", t("the groups of instance {instance}", instance=instance.id))
-    return [frozenset(groups)]
-
-
-def _by_vswitch(egress: BalancerEgress, vswitch_id: str, reasons: list[Reason]) -> Refusals:
+def _guards(
+    instance: Instance, network_interfaces: Table[NetworkInterface], networks: ClusterNetworks, reasons: list[Reason]
+) -> list[Guard]:
+    """Return what guards the machine itself and, under Terway, the interfaces of its Pods; reasons take the gaps."""
+    name = t("instance {instance}", instance=instance.id)
+    guards = [_guard(name, instance.security_group_ids, instance.vswitch_id, reasons)]
     try:
-        return egress.by_vswitch(vswitch_id)
+        rows = (
+            network_interfaces.where("instance", lambda row: row.instance_id, instance.id)
+            if networks.is_terway()
+            else ()
+        )
     except NotKnown as gap:
         reasons += gap.reasons
-        return Refusals((), ())
+        return guards
+    for row in rows:
+        if row.type != "Primary":
+            name = t("network interface {id}", id=row.id)
+            guards.append(_guard(name, row.security_group_ids, row.vswitch_id, reasons))
+    return guards
 
 
-def _pod_groups(
-    instance: Instance, network_interfaces: Table[NetworkInterface], networks: ClusterNetworks
-) -> list[frozenset[str]]:
-    """Return the sets of groups of the interfaces that Terway attached for Pods, but for the machine's own set."""
-    if not networks.is_terway():
-        return []
-    own = frozenset(instance.security_group_ids or ())
-    attached = network_interfaces.where("instance", lambda row: row.instance_id, instance.id)
-    found = dict.fromkeys(
-        frozenset(said(row.security_group_ids, "ecs", t("the groups of network interface {id}", id=row.id)))
-        for row in attached
-    )
-    return [groups for groups in found if groups and groups != own]
+def _guard(name: Text, groups: list[str] | None, vswitch_id: str | None, reasons: list[Reason]) -> Guard:
+    """Return what guards an interface; what was not said of it is left out, and is a reason."""
+    found = Guard(frozenset(groups or ()), vswitch_id or "")
+    for value, what in (
+        (groups or None, t("the security groups of {name}", name=name)),
+        (vswitch_id, t("the vSwitch of {name}", name=name)),
+    ):
+        try:
+            said(value, "ecs", what)
+        except NotKnown as gap:
+            reasons += gap.reasons
+    return found
+
+
+def _rules(groups: SecurityGroupFilter, group_id: str, hits: Sequence[Refusal]) -> list[SecurityGroupRule]:
+    """Return the rules of a group that refuse something; what it refuses by default is by none."""
+    found = (groups.rule(group_id, name) for name in dict.fromkeys(hit.part.rule for hit in hits if hit.part.rule))
+    return [rule for rule in found if rule is not None]

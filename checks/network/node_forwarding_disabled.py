@@ -75,6 +75,9 @@ def judge(node: Node, node_forwarding: Table[NodeForwarding], node_pods: NodePod
             policy=row.forward_policy or "",
         )
         yield _finding(node, row, node_pods, "forward-policy", message, f"FORWARD {row.forward_policy}")
+    elif row.forward_policy not in (None, OPEN_POLICY) and row.accepts is None:
+        message = t("whether a rule of FORWARD accepts the Pods' packets on node {node} was not read", node=node.name)
+        yield NotEvaluated((Reason("kubernetes", ReasonKind.UNDECIDABLE, message),))
     elif row.ip_forward is None:
         message = t("{key} of node {node} was not read", key=SYSCTL, node=node.name)
         yield NotEvaluated((Reason("kubernetes", ReasonKind.UNDECIDABLE, message),))

@@ -35,6 +35,7 @@ from auditor.judge.api import (
     Verdict,
     broken,
     ok,
+    said,
     step,
     t,
 )
@@ -141,9 +142,14 @@ def _fault(route: PodRoute, instance: Instance, pod_range: str) -> str | None:
 def _leads_to(entry: RouteEntry, instance: Instance) -> bool:
     return any(
         (hop.type == INSTANCE and hop.id == instance.id)
-        or (hop.type == INTERFACE and hop.id in instance.network_interface_ids)
+        or (hop.type == INTERFACE and hop.id in _interfaces_of(instance))
         for hop in entry.next_hops
     )
+
+
+def _interfaces_of(instance: Instance) -> list[str]:
+    what = t("the network interfaces of instance {instance}", instance=instance.id)
+    return said(instance.network_interface_ids, "ecs", what)
 
 
 def _finding(node: Node, instance: Instance, pod_range: str, route: PodRoute, fault: str, region: str) -> Finding:

@@ -15,7 +15,8 @@ from auditor.facts.joins.component_health import restarting
 from auditor.facts.joins.object_events import ObjectEvents
 from auditor.facts.kubernetes.events import Event
 from auditor.facts.kubernetes.pods import Container, ContainerStatus, Pod
-from auditor.facts.kubernetes.probes import PodSockets
+from auditor.facts.kubernetes.probes import PodSockets, TcpProbe, tcp_probe_key
+from auditor.facts.rules.first_match import unique
 from auditor.facts.rules.probed_ports import addresses, declared_ports, probed_port, unproven_ports
 from auditor.judge.api import (
     Check,
@@ -23,12 +24,15 @@ from auditor.judge.api import (
     NotEvaluated,
     NotKnown,
     Passed,
+    Reason,
+    ReasonKind,
     Severity,
     Table,
     Verdict,
     t,
 )
-from checks.network._loopback_findings import Refusal, by_refusal, by_sockets, is_loopback
+from checks.network._loopback_findings import Refusal, by_connection, by_refusal, by_sockets, is_loopback
+from checks.service._port_trials import has_mesh
 
 check = Check(
     severity=Severity.HIGH,
@@ -37,6 +41,10 @@ check = Check(
     symptoms=("pod-unreachable", "service-ip-unreachable"),
     limits=(
         "Without the probe loopback it shows only where a readiness probe comes by the Pod's address and is refused.",
+        (
+            "The probe tcp tells whether the port is refused at the moment of the audit, and only from inside of the "
+            "cluster or its VPC; why it is refused, it can't tell."
+        ),
         "The probe needs cat in one of the Pod's images, and looks at one Pod of each workload.",
         "A process that listens nowhere at all is refused in the same way: look at its sockets before any change.",
     ),
@@ -61,33 +69,86 @@ def subjects(pods: Table[Pod], pod_sockets: Table[PodSockets]) -> Iterable[Pod]:
 
 
 def judge(
-    pod: Pod, object_events: ObjectEvents, pod_sockets: Table[PodSockets], observed_at: datetime
+    pod: Pod,
+    object_events: ObjectEvents,
+    pod_sockets: Table[PodSockets],
+    tcp_probes: Table[TcpProbe],
+    observed_at: datetime,
 ) -> Iterator[Verdict]:
+    tries = _Tries(pod, tcp_probes)
+    sockets = _sockets(pod, pod_sockets)
+    if sockets is not None:
+        found = False
+        for port in _ports(pod):
+            places = _on_loopback_only(sockets, port)
+            if places and not tries.accepts(port):
+                found = True
+                yield by_sockets(pod, _container_of(pod, port), port, places, sockets)
+        if found:
+            return
     if restarting(pod, observed_at) is not None:
         yield NotApplicable(t("a container of the Pod ends again and again"))
         return
     if _has_just_started(pod, observed_at):
         yield NotApplicable(t("a container was started only just now"))
         return
-    sockets = _sockets(pod, pod_sockets)
     if sockets is not None:
-        bound = {port: places for port in _ports(pod) if (places := _on_loopback_only(sockets, port))}
-        for port, places in bound.items():
-            yield by_sockets(pod, _container_of(pod, port), port, places, sockets)
-        if not bound:
-            yield Passed()
+        yield Passed()
         return
     refusals = _refusals(pod, object_events)
+    reasons: list[Reason] = []
     for container, status, port in _unready(pod):
+        if not _declares(container, port) or tries.accepts(port):
+            continue
         started = status.state.running.started_at if status.state.running else None
         refused = [one for one in refusals if one.port == port and _is_late(one.event, started)]
-        if refused and _declares(container, port):
-            yield by_refusal(pod, container, status, refused[0])
+        attempt = tries.of(port)
+        if refused:
+            yield by_refusal(pod, container, status, refused[0], attempt)
             return
-    if object_events.reasons and not refusals:
-        yield NotEvaluated(object_events.reasons)
+        if attempt is not None and attempt.outcome == "refused":
+            yield by_connection(pod, container, status, attempt)
+            return
+        if not refusals:
+            reasons += object_events.reasons
+        reasons += tries.reasons(port)
+    if reasons:
+        yield NotEvaluated(unique(reasons))
     else:
         yield Passed()
+
+
+class _Tries:
+    """The tries to connect to a Pod, made from inside of the cluster or of its VPC: no others tell anything."""
+
+    def __init__(self, pod: Pod, tcp_probes: Table[TcpProbe]) -> None:
+        self._pod = pod
+        self._probes = tcp_probes
+
+    def of(self, port: int) -> TcpProbe | None:
+        """Return the try of a port, one that was accepted first; None if there was none, or not from inside."""
+        found = [self._probes_of(address, port) for address in addresses(self._pod)]
+        inside = [probe for probe in found if probe is not None and probe.is_inside]
+        return min(inside, key=lambda probe: probe.outcome != "ok", default=None)
+
+    def accepts(self, port: int) -> bool:
+        """Tell whether a process is known to listen on a port of the Pod; a mesh accepts for all of them."""
+        attempt = self.of(port)
+        return attempt is not None and attempt.outcome == "ok" and not has_mesh(self._pod)
+
+    def reasons(self, port: int) -> list[Reason]:
+        """Return why the try of a port is not known, if it was to be made."""
+        try:
+            self._probes.get(tcp_probe_key(self._pod.status.pod_ip, port))
+        except NotKnown as gap:
+            return [reason for reason in gap.reasons if reason.kind is not ReasonKind.SWITCHED_OFF]
+        return []
+
+    def _probes_of(self, address: str, port: int) -> TcpProbe | None:
+        try:
+            return self._probes.get(tcp_probe_key(address, port))
+        except NotKnown:
+            return None
 
 
 def _sockets(pod: Pod, pod_sockets: Table[PodSockets]) -> PodSockets | None:

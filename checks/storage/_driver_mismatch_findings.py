@@ -11,7 +11,6 @@ from auditor.judge.api import (
     Finding,
     Hop,
     Ref,
-    Severity,
     Step,
     Text,
     broken,
@@ -185,7 +184,6 @@ def both_stacks(subject: Ref, overlap: Overlap) -> Finding:
     return Finding(
         subject=subject,
         fault="both-stacks",
-        severity=None if overlap.kind else Severity.MEDIUM,
         message=message,
         why=t(
             "A cluster is to have one of the two stacks. Two drivers that attach and detach the same disks, or mount "
@@ -224,7 +222,6 @@ def no_provisioner(row: StorageClass, component: str, why: Text, claims: int, *,
     return Finding(
         subject=row.ref,
         fault="no-provisioner",
-        severity=None if claims else Severity.LOW,
         message=t(
             "the class names provisioner {provisioner}, but {component}, which would serve it, does not run: {why}",
             provisioner=row.provisioner,

@@ -37,6 +37,7 @@ class Mount:
     file_system: FileSystem
     target: MountTarget
     group: AccessGroupRules
+    region: str
 
     @property
     def evidence(self) -> dict[str, Evidence]:
@@ -148,7 +149,10 @@ def _trail(mount: Mount, pod: Pod | None, clients: Sequence[Client], verdict: Te
 
 
 def _remedy(mount: Mount, source: str, deciding: Sequence[AccessRule]) -> tuple[Step, ...]:
-    group = ("--AccessGroupName", mount.group.name, "--FileSystemType", mount.group.file_system_type)
+    group = (
+        *("--RegionId", mount.region),
+        *("--AccessGroupName", mount.group.name, "--FileSystemType", mount.group.file_system_type),
+    )
     if deciding:
         rule = deciding[0]
         cure = step(

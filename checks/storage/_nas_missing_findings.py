@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from auditor.facts.cloud.nas import FileSystem, MountTarget
 from auditor.facts.kubernetes.pods import Pod
 from auditor.facts.kubernetes.volumes import PersistentVolume, StorageClass
-from auditor.facts.rules.nas_servers import EXTREME_ROOT, Place, domains
+from auditor.facts.rules.nas_servers import EXTREME, EXTREME_ROOT, Place, domains
 from auditor.judge.api import (
     Certainty,
     Evidence,
@@ -219,6 +219,45 @@ def outside_share(on: Mounted, file_system: FileSystem, target: MountTarget) -> 
             _repoint(on),
         ),
     )
+
+
+def no_directory(on: Mounted, file_system: FileSystem, target: MountTarget, pod: Pod, event: str) -> Finding:
+    """Make the finding that the file system does not have the directory; ``event`` is what the mount said."""
+    path = (on.place.path or "").strip() or "/"
+    return _finding(
+        on,
+        "directory-missing",
+        t(
+            "file system {id} has no directory {path}: the mount of Pod {pod} ends with No such file or directory",
+            id=file_system.id,
+            path=path,
+            pod=pod.key,
+        ),
+        (
+            ok(file_system.ref, t("status {status}", status=file_system.status or "")),
+            ok(cloud_ref("MountTarget", target.domain), t("status {status}", status=target.status or "")),
+            broken(cloud_ref("Path", path), t("does not exist")),
+        ),
+        evidence={**_of_system(file_system), "event": event},
+        remedy=(
+            step(
+                t("Confirm, on any node: mount the root of the file system, and look for the directory."),
+                *("mount", "-t", "nfs", "-o", "vers=3,nolock,noresvport", f"{target.domain}:{_root(file_system)}"),
+                "/mnt",
+            ),
+            step(
+                t(
+                    "Make the directory there, with the owner that the workload needs. The Pod's mount is tried again "
+                    "by itself. Look first whether it was only mistyped: an empty directory hides that."
+                )
+            ),
+            _repoint(on),
+        ),
+    )
+
+
+def _root(file_system: FileSystem) -> str:
+    return EXTREME_ROOT if (file_system.type or "").lower() == EXTREME else "/"
 
 
 def _finding(

@@ -1,6 +1,6 @@
 """The way from a node to a NAS mount target: VPC, security groups, network ACLs."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -81,11 +81,15 @@ class Refusal:
 
 
 class Partly(NotKnown):
-    """Only a part of the range that the mount target's address is in is refused. Carries what would refuse it."""
+    """Only a part of the range that the mount target's address is in is refused.
 
-    def __init__(self, refusal: Refusal, *reasons: Reason) -> None:
+    Carries what would refuse it, and the ranges that it refuses.
+    """
+
+    def __init__(self, refusal: Refusal, refused: Sequence[str], *reasons: Reason) -> None:
         super().__init__(*reasons)
         self.refusal = refusal
+        self.refused = refused
 
 
 @dataclass(frozen=True)
@@ -119,7 +123,7 @@ class Network:
             except NotKnown as gap:
                 unknown += gap.reasons
         if partly is not None:
-            raise Partly(partly.refusal, *partly.reasons, *unknown)
+            raise Partly(partly.refusal, partly.refused, *partly.reasons, *unknown)
         if unknown:
             raise NotKnown(*unknown)
         return None
@@ -207,12 +211,13 @@ def _decided(answer: Answer, make: Callable[[Part], Refusal]) -> Iterator[Refusa
             yield make(answer.parts[0])
         case Outcome.PARTLY:
             refusal = make(answer.refused[0])
+            refused = answer.refused_peers.cidrs
             message = t(
                 "{blocker} refuses {refused} of the range that the mount target is in, and its address is not known",
                 blocker=refusal.blocker.path,
-                refused=answer.refused_peers.cidrs,
+                refused=refused,
             )
-            raise Partly(refusal, Reason("nas", ReasonKind.UNDECIDABLE, message), *answer.reasons)
+            raise Partly(refusal, refused, Reason("nas", ReasonKind.UNDECIDABLE, message), *answer.reasons)
         case Outcome.UNKNOWN:
             raise NotKnown(*answer.reasons)
         case _:

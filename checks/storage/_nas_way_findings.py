@@ -2,6 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
+from auditor.facts.kubernetes.pods import Pod
+from auditor.facts.kubernetes.volumes import PersistentVolume
+from auditor.facts.rules.nas_servers import NasServer
 from auditor.judge.api import (
     Evidence,
     Finding,
@@ -24,13 +27,12 @@ def findings(mount: Mount, refusals: Sequence[Refusal]) -> Iterator[Finding]:
     """Make the findings: one for each kind of fault, with the nodes that it hurts."""
     for fault in dict.fromkeys(refusal.fault for refusal in refusals):
         same = [refusal for refusal in refusals if refusal.fault == fault]
-        yield _finding(mount, same)
+        yield _finding(mount, sorted(same, key=lambda refusal: refusal.certainty.rank))
 
 
 def _finding(mount: Mount, refusals: Sequence[Refusal]) -> Finding:
     first = refusals[0]
     nodes = list({refusal.node.name: refusal.node.ref for refusal in refusals}.values())
-    certainty = min((refusal.certainty for refusal in refusals), key=lambda one: one.rank)
     evidence: dict[str, Evidence] = {
         "mount_target": mount.target.domain,
         "mount_target_vpc": mount.target.vpc_id,
@@ -47,11 +49,53 @@ def _finding(mount: Mount, refusals: Sequence[Refusal]) -> Finding:
         subject=mount.volume.ref,
         fault=first.fault,
         message=first.message,
-        certainty=certainty,
+        certainty=first.certainty,
         trail=_trail(mount, refusals),
         evidence=evidence,
         remedy=_remedy(mount, first),
         affected=tuple(nodes),
+    )
+
+
+def other_region(volume: PersistentVolume, server: NasServer, region: str, pods: Sequence[Pod]) -> Finding:
+    """Make the finding that a volume names a mount target of a region that no route of the nodes' VPC leads to."""
+    namespace, _, claim = (volume.claim_key or "").partition("/")
+    return Finding(
+        subject=volume.ref,
+        fault="other-region",
+        message=t(
+            "mount target {domain} is in region {theirs}, the cluster in {ours}, and no route leads out of its VPC: "
+            "every mount times out",
+            domain=server.domain,
+            theirs=server.region,
+            ours=region,
+        ),
+        trail=(
+            *(ok(pod.ref) for pod in pods[:SHOWN_NODES]),
+            *((ok(kubernetes_ref("PersistentVolumeClaim", claim, namespace)),) if claim else ()),
+            ok(volume.ref),
+            broken(cloud_ref("MountTarget", server.domain), t("is in region {region}", region=server.region)),
+        ),
+        evidence={
+            "mount_target": server.domain,
+            "mount_target_region": server.region,
+            "region": region,
+            "pods": sorted(pod.key for pod in pods),
+        },
+        remedy=(
+            step(
+                t("Confirm where the file system is."),
+                *("aliyun", "nas", "DescribeFileSystems", "--RegionId", server.region, "--FileSystemType", "all"),
+            ),
+            step(
+                t(
+                    "The source of a volume can't be changed: make a new volume and claim, with a mount target of a "
+                    "file system in the cluster's own region and VPC. Or connect the two VPCs by CEN, routes both "
+                    "ways; over such a distance NAS is slow."
+                ),
+                *("kubectl", "get", "pv", volume.name, "-o", "yaml"),
+            ),
+        ),
     )
 
 

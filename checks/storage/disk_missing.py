@@ -38,7 +38,7 @@ check = Check(
     severity=Severity.HIGH,
     causes=("S3",),
     since="0.1.0",
-    symptoms=("disk-mount-fails",),
+    symptoms=("disk-mount-fails", "pvc-pending"),
     limits=("A disk of another account, or one that the auditor's own policy hides, looks like one that is gone.",),
     links=("https://help.aliyun.com/document_detail/286495.html",),
 )

@@ -16,7 +16,9 @@ from auditor.facts.joins.volumes import VolumeMountTargets, VolumeUsers
 from auditor.facts.kubernetes.nodes import Node
 from auditor.facts.kubernetes.pods import Pod
 from auditor.facts.kubernetes.volumes import PersistentVolume, PersistentVolumeClaim, reads_only
+from auditor.facts.landscape import ClusterIdentity
 from auditor.facts.rules.nas_access import Decision, describe
+from auditor.facts.rules.nas_servers import read_server
 from auditor.facts.rules.scheduling import first_untolerated, lasting_refusal, lasting_taints, selector_admits
 from auditor.judge.api import (
     Check,
@@ -47,6 +49,9 @@ check = Check(
     links=("https://help.aliyun.com/document_detail/286976.html",),
 )
 
+DEFAULT_GROUP = "default_vpc_group_name"
+"""The group that NAS makes itself, in lower case: it admits the whole VPC, and can't be changed (NAS documents)."""
+
 
 def subjects(persistent_volumes: Table[PersistentVolume]) -> Iterable[PersistentVolume]:
     return (volume for volume in persistent_volumes.known_rows() if volume.nas_server is not None)
@@ -60,10 +65,22 @@ def judge(
     nodes: Table[Node],
     nas_group_nodes: NasGroupNodes,
     persistent_volume_claims: Table[PersistentVolumeClaim],
+    cluster: ClusterIdentity,
 ) -> Iterator[Verdict]:
     if volume.is_released:
         yield NotApplicable(t("the volume is released: no Pod can use it"))
         return
+    server = read_server(volume.nas_server or "")
+    if server is None:
+        yield NotApplicable(t("its server is no mount target of Alibaba Cloud's NAS"))
+        return
+    if cluster.region and server.region != cluster.region:
+        message = t(
+            "{server} is in region {region}, of which no file systems were read",
+            server=server.domain,
+            region=server.region,
+        )
+        raise NotKnown(Reason("nas", ReasonKind.UNDECIDABLE, message))
     file_system, target = volume_mount_targets.of(volume)
     if file_system is None or target is None:
         yield NotApplicable(t("the mount target does not exist"))
@@ -71,7 +88,10 @@ def judge(
     if (target.network_type or "").lower() == "classic":
         yield NotApplicable(t("the mount target is in the classic network, where nodes have other addresses"))
         return
-    mount = Mount(volume, file_system, target, _group_of(file_system, target, nas_access_rules))
+    mount = Mount(volume, file_system, target, _group_of(file_system, target, nas_access_rules), cluster.region)
+    if not mount.group.rules and mount.group.name.lower() == DEFAULT_GROUP:
+        yield Passed()
+        return
     reasons: list[Reason] = []
     users: list[Pod] | None = None
     try:

@@ -76,6 +76,8 @@ ON_ROOT_MISMATCH = "OnRootMismatch"
 BY_TYPE = "ReadWriteOnceWithFSType"
 """The policy of a driver that names none."""
 RWO = ("ReadWriteOnce", "ReadWriteOncePod")
+SAID_OF_OWNERS = "setting volume ownership"
+"""What the kubelet says when it is at it, in lower case."""
 OWNERSHIP = "ownership-changed"
 """The known words about it in a driver's log."""
 
@@ -120,8 +122,8 @@ def judge(
             reasons += gap.reasons
             continue
         applied += [found] if found else []
-    event = _in_progress(pod, object_events)
     if applied:
+        event = _in_progress(pod, applied, object_events)
         sizes = _Sizes(volume_mount_targets, nas_directory_quotas)
         said_by_log = _says_so(pod, applied, container_logs)
         if _is_slow(pod, event, said_by_log, object_events, observed_at, reasons):
@@ -220,8 +222,18 @@ def _events(pod: Pod, object_events: ObjectEvents) -> list[Event]:
     ]
 
 
-def _in_progress(pod: Pod, object_events: ObjectEvents) -> Event | None:
-    return next((event for event in _events(pod, object_events) if event.reason == IN_PROGRESS), None)
+def _in_progress(pod: Pod, applied: list[Applied], object_events: ObjectEvents) -> Event | None:
+    """Return the newest event that says that the owners on one of these volumes are being changed.
+
+    The kubelet names the directory of the volume, which ends with the volume's name and ``mount``: another volume of
+    the Pod may be the one.
+    """
+    for event in _events(pod, object_events):
+        if event.reason != IN_PROGRESS and SAID_OF_OWNERS not in event.message.lower():
+            continue
+        if "/volumes/" not in event.message or any(f"/{one.name}" in event.message for one in applied):
+            return event
+    return None
 
 
 def _is_slow(

@@ -7,12 +7,15 @@ when an address was mistyped, and when a manifest for General-purpose NAS was us
 begin with /share. A storage class with such an address makes no volume at all.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from auditor.facts.cloud.nas import FileSystem, MountTarget
+from auditor.facts.joins.object_events import ObjectEvents
 from auditor.facts.joins.volumes import VolumeMountTargets, VolumeUsers
 from auditor.facts.joins.vpc_exits import VpcExits
+from auditor.facts.kubernetes.events import Event
 from auditor.facts.kubernetes.volumes import PersistentVolume, StorageClass
 from auditor.facts.landscape import ClusterIdentity
 from auditor.facts.rules.nas_servers import (
@@ -49,6 +52,7 @@ from auditor.judge.api import (
 )
 from checks.storage._nas_missing_findings import (
     Mounted,
+    no_directory,
     no_file_system,
     no_mount_target,
     outside_share,
@@ -63,11 +67,17 @@ check = Check(
     symptoms=("nas-mount-fails", "nas-pod-start-timeout"),
     limits=(
         "A file system of another account in the same VPC, or one that the auditor's own policy hides, looks gone.",
-        "Whether a directory exists on the file system can't be seen from outside.",
+        "That a directory is missing on the file system is known only while an event says so.",
         "Mount targets of CPFS protocol services, access points and the file systems behind CNFS are not looked at.",
     ),
     links=("https://help.aliyun.com/document_detail/286976.html",),
 )
+
+
+NO_DIRECTORY = re.compile(r"mount\.nfs: .*no such file or directory", re.IGNORECASE | re.DOTALL)
+"""What ``mount.nfs`` says when the server does not have the directory."""
+_VOLUME_NAMED = re.compile(r'volume "([^"]+)"')
+"""How the kubelet names the volume that it could not mount."""
 
 
 def subjects(
@@ -85,6 +95,7 @@ def judge(
     file_systems: Table[FileSystem],
     volume_users: VolumeUsers,
     vpc_exits: VpcExits,
+    object_events: ObjectEvents,
     cluster: ClusterIdentity,
 ) -> Iterator[Verdict]:
     if isinstance(subject, PersistentVolume) and (
@@ -92,7 +103,7 @@ def judge(
     ):
         yield NotApplicable(t("the volume is released or being deleted: its file system may be gone"))
         return
-    asked = _Asked(subject, volume_mount_targets, volume_users, vpc_exits, cluster)
+    asked = _Asked(subject, volume_mount_targets, volume_users, vpc_exits, object_events, cluster)
     reasons: list[Reason] = []
     findings: list[Finding] = []
     is_ours = False
@@ -132,6 +143,7 @@ class _Asked:
     targets: VolumeMountTargets
     users: VolumeUsers
     exits: VpcExits
+    events: ObjectEvents
     cluster: ClusterIdentity
 
     def judge(self, place: Place, reasons: list[Reason]) -> list[Finding]:
@@ -168,6 +180,21 @@ class _Asked:
                 continue
             if found is not None:
                 return [found]
+        if target is not None:
+            return self.judge_directory(on, file_system, target, reasons)
+        return []
+
+    def judge_directory(
+        self, on: Mounted, file_system: FileSystem, target: MountTarget, reasons: list[Reason]
+    ) -> list[Finding]:
+        """Return that the server does not have the directory, if an event of a Pod that waits for it says so."""
+        waiting = [pod for pod in on.pods if waits_for_volumes(pod)]
+        for pod in waiting:
+            for event in self.events.about(pod.ref):
+                if NO_DIRECTORY.search(event.message) and _is_about(event, on):
+                    return [no_directory(on, file_system, target, pod, event.message)]
+        if waiting:
+            reasons += self.events.reasons
         return []
 
     def mounted(self, place: Place) -> Mounted:
@@ -249,6 +276,12 @@ def _judge_path(on: Mounted, file_system: FileSystem, target: MountTarget) -> Fi
     if starts_with_share(path) or (not path and isinstance(on.subject, StorageClass)):
         return None
     return outside_share(on, file_system, target)
+
+
+def _is_about(event: Event, on: Mounted) -> bool:
+    """Tell whether an event of a Pod is about this volume of it, and not about another one."""
+    named = _VOLUME_NAMED.findall(event.message)
+    return on.subject.name in named or (not named and on.server.lower() in event.message.lower())
 
 
 def _undecidable(message: Text) -> NotKnown:

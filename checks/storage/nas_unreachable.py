@@ -6,6 +6,7 @@ of the nodes' security groups, and the network ACLs of the vSwitches, have to le
 not, there is no answer at all: the mount hangs until it times out, and the Pod stays in ContainerCreating.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
@@ -18,9 +19,10 @@ from auditor.facts.kubernetes.nodes import Node
 from auditor.facts.kubernetes.pods import Pod
 from auditor.facts.kubernetes.volumes import PersistentVolume
 from auditor.facts.landscape import ClusterIdentity
-from auditor.facts.rules.nas_servers import place_of, read_server
+from auditor.facts.rules.nas_servers import NasServer, place_of, read_server
 from auditor.facts.rules.scheduling import first_untolerated, lasting_refusal, lasting_taints, selector_admits
 from auditor.facts.rules.security_group import SecurityGroupFilter
+from auditor.facts.rules.volume_waiting import waits_for_volumes
 from auditor.judge.api import (
     Certainty,
     Check,
@@ -29,13 +31,14 @@ from auditor.judge.api import (
     NotKnown,
     Passed,
     Reason,
+    ReasonKind,
     Severity,
     Table,
     Verdict,
     t,
 )
 from checks.storage._nas_way import Mount, Network, Partly, Refusal
-from checks.storage._nas_way_findings import findings
+from checks.storage._nas_way_findings import findings, other_region
 
 check = Check(
     severity=Severity.HIGH,
@@ -52,6 +55,8 @@ check = Check(
 
 TIMEOUTS = ("connection timed out", "cannot connect to nas host")
 """What ``mount.nfs`` and the driver say when nobody answers, in lower case."""
+_VOLUME_NAMED = re.compile(r'volume "([^"]+)"')
+"""How the kubelet names the volume that it could not mount."""
 
 
 def subjects(persistent_volumes: Table[PersistentVolume]) -> Iterable[PersistentVolume]:
@@ -74,8 +79,12 @@ def judge(
     if volume.is_released:
         yield NotApplicable(t("the volume is released: no Pod can use it"))
         return
-    if read_server(volume.nas_server or "") is None:
+    server = read_server(volume.nas_server or "")
+    if server is None:
         yield NotApplicable(t("its server is no mount target of Alibaba Cloud's NAS"))
+        return
+    if cluster.region and server.region != cluster.region:
+        yield _in_other_region(volume, server, cluster, volume_users, vpc_exits)
         return
     file_system, target = volume_mount_targets.of(volume)
     if file_system is None or target is None:
@@ -87,17 +96,37 @@ def judge(
     mount = Mount(volume, file_system, target, cluster.region)
     network = Network(vswitches, network_acls, security_group_filter, vpc_exits)
     reasons: list[Reason] = []
-    refused: list[Refusal] = []
+    refused: list[Refusal] | None = []
     try:
         users = [pod for pod in volume_users.of(volume) if not pod.is_terminating]
         refused = _of_users(mount, network, users, nodes, node_instances, object_events, reasons)
     except NotKnown as gap:
         reasons += gap.reasons
-    yield from findings(mount, refused)
+    yield from findings(mount, refused or ())
     if reasons:
         yield NotEvaluated(tuple(reasons))
+    elif refused is None:
+        yield NotApplicable(t("it is mounted on virtual nodes only"))
     elif not refused:
         yield Passed()
+
+
+def _in_other_region(
+    volume: PersistentVolume, server: NasServer, cluster: ClusterIdentity, users: VolumeUsers, vpc_exits: VpcExits
+) -> Verdict:
+    """Judge a mount target of another region: its VPC is another one, as no VPC spans two regions."""
+    exits = vpc_exits.of()
+    if exits:
+        message = t(
+            "{server} is in region {region}; route {route} leads out of the VPC by {hop}, so it may be reachable",
+            server=server.domain,
+            region=server.region,
+            route=exits[0].destination,
+            hop=f"{exits[0].hop.type} {exits[0].hop.id}".strip(),
+        )
+        raise NotKnown(Reason("vpc", ReasonKind.UNDECIDABLE, message))
+    pods = users.known_of_claim(volume.claim_key) if volume.claim_key and volume.is_bound else ()
+    return other_region(volume, server, cluster.region, [pod for pod in pods if not pod.is_terminating])
 
 
 def _of_users(
@@ -108,10 +137,13 @@ def _of_users(
     node_instances: NodeInstances,
     object_events: ObjectEvents,
     reasons: list[Reason],
-) -> list[Refusal]:
-    """Judge the nodes on which Pods use the volume; while there are none, those on which the first may start."""
+) -> list[Refusal] | None:
+    """Judge the nodes on which Pods use the volume; while there are none, those on which the first may start.
+
+    Returns None if only virtual nodes mount it.
+    """
     refused: list[Refusal] = []
-    is_in_use = False
+    is_in_use = is_on_machine = False
     judged: dict[str, Refusal | None] = {}
     for pod in users:
         try:
@@ -121,22 +153,44 @@ def _of_users(
             is_in_use = True
             if node.is_virtual:
                 continue
+            is_on_machine = True
             if node.name not in judged:
                 judged[node.name] = _of_node(mount, network, node, node_instances)
             refusal = judged[node.name]
             refused += [replace(refusal, pod=pod)] if refusal else []
         except Partly as gap:
-            event = object_events.saying(pod.ref, *TIMEOUTS)
-            if event is None:
-                reasons += gap.reasons
+            if _timed_out(pod, mount.volume, object_events):
+                refused.append(_likely(mount, pod, gap))
             else:
-                refused.append(replace(gap.refusal, pod=pod, certainty=Certainty.LIKELY))
+                reasons += (*gap.reasons, *(object_events.reasons if waits_for_volumes(pod) else ()))
         except NotKnown as gap:
-            is_in_use = True
+            is_in_use = is_on_machine = True
             reasons += gap.reasons
     if is_in_use:
-        return refused
+        return refused if is_on_machine else None
     return _of_first_start(mount, network, users, nodes, node_instances)
+
+
+def _timed_out(pod: Pod, volume: PersistentVolume, object_events: ObjectEvents) -> bool:
+    """Tell whether a Pod still waits for a volume, and an event says that its mount timed out."""
+    if not waits_for_volumes(pod):
+        return False
+    for event in object_events.about(pod.ref):
+        named = _VOLUME_NAMED.findall(event.message)
+        if any(words in event.message.lower() for words in TIMEOUTS) and (not named or volume.name in named):
+            return True
+    return False
+
+
+def _likely(mount: Mount, pod: Pod, gap: Partly) -> Refusal:
+    message = t(
+        "{blocker} refuses {refused}, a part of the range that mount target {domain} is in, to {affected}, and a mount "
+        "timed out: its address is likely to be in that part",
+        blocker=gap.refusal.blocker.path,
+        refused=list(gap.refused),
+        domain=mount.target.domain,
+    )
+    return replace(gap.refusal, pod=pod, certainty=Certainty.LIKELY, message=message)
 
 
 def _of_node(mount: Mount, network: Network, node: Node, node_instances: NodeInstances) -> Refusal | None:

@@ -172,7 +172,7 @@ def service(key: str, **more: Any) -> Service:
     namespace, _, name = key.partition("/")
     metadata = {
         part: more.pop(part)
-        for part in ("labels", "annotations", "uid", "finalizers", "creationTimestamp")
+        for part in ("labels", "annotations", "uid", "finalizers", "creationTimestamp", "deletionTimestamp")
         if part in more
     }
     ingress = more.pop("ingress", None)

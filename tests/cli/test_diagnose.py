@@ -155,10 +155,46 @@ def test_an_object_narrows_the_answer_and_the_others_are_counted(place: Place) -
     said = told(place, LOGS, "--object", "shop/cart", code=0)
     (check,) = checks_in(said, "K2")
     assert (len(check["findings"]), check["findings_on_others"]) == (0, 1)
-    ran = place.run("diagnose", LOGS, "--object", f"node/{NODE}x")
-    assert "passed  access/kubelet-port-blocked" in ran.out
+    ran = place.run("diagnose", LOGS, "--object", "shop/cart")
+    assert "found nothing on what was named  access/kubelet-port-blocked" in ran.out
     assert "On other objects: 1 (SecurityGroup " in ran.out
-    assert f"Node {NODE}x is not among what these checks read: " in ran.out
+
+
+@pytest.mark.parametrize("given", [f"node/{NODE}x", "shop/cartx", "nothere/cart", "i-bp1nosuchinstance1", "pv/cart"])
+@pytest.mark.parametrize("shape", ["text", "json"])
+def test_an_object_that_is_not_there_is_an_error(place: Place, given: str, shape: str) -> None:
+    close_kubelets(place)
+    ran = place.run("diagnose", LOGS, "--object", given, "--format", shape)
+    assert ran.code == 3
+    assert ran.out == ""
+    assert given.partition("/")[2] in ran.err
+    assert f"there is no such object among what the checks of {LOGS} read" in ran.err
+    assert "they read these kinds: " in ran.err
+    assert "Node" in ran.err
+
+
+def test_an_object_that_may_be_among_what_was_denied_is_no_error(place: Place) -> None:
+    place.kubernetes.deny("list services")
+    ran = place.run("diagnose", LOGS, "--object", "shop/cartx")
+    assert ran.code == 2
+    assert "shop/cartx is not among what could be read; not everything could" in ran.out
+
+
+def test_whom_the_operator_named_is_there(place: Place) -> None:
+    must = '[{ verbs = ["get"], resource = "pods" }]'
+    deployer = f'{{ user = "system:serviceaccount:ci:deployer", must = {must} }}'
+    place.configure(identities=f'[{{ user = "ops", must = {must} }}, {deployer}]')
+    place.kubernetes.grant("ops", "get", "pods")
+    said = told(place, "kubectl-forbidden", "--object", "ops", "--fail-on", "medium", code=0)
+    assert [one["kind"] for one in said["objects"][0]["found"]] == ["User"]
+    said = told(place, "kubectl-forbidden", "--object", "ci/deployer", "--fail-on", "medium", code=1)
+    assert [one["subject"]["name"] for one in checks_in(said, "K1")[0]["findings"]] == ["deployer"]
+    assert place.run("diagnose", "kubectl-forbidden", "--object", "nobody").code == 3
+
+
+def test_a_missing_disk_is_told_of_a_claim_that_waits(place: Place) -> None:
+    said = told(place, "pvc-pending", code=0)
+    assert "storage/disk-missing" in {check["id"] for check in checks_in(said, "S3")}
 
 
 @pytest.mark.parametrize("given", ["", "a/b/c/d", "widget/shop/web", "shop/"])

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditor.config.base import BadConfig, Secret
+from auditor.config.channels import KINDS
 from auditor.config.load import _table_in, default_path, load, parse
 from auditor.config.settings import Settings
 from auditor.config.verify import problems
@@ -37,7 +38,10 @@ def test_the_example_loads_and_shows_every_key() -> None:
     assert settings.clusters[2].kubernetes.from_ack == "public"
     assert settings.clusters[1].alibaba.credentials.kind == "ram_role"
     text = Path("config.example.toml").read_text(encoding="utf-8")
-    keys = {key for model in _tables(Settings) for key in model.model_fields}
+    models = [*_tables(Settings), *(table for kind in KINDS.values() for table in _tables(kind))]
+    keys = {field.alias or key for model in models for key, field in model.model_fields.items()}
+    assert {channel.kind for channel in settings.channels} == set(KINDS)
+    assert [channel.name for channel in settings.channels if channel.missing()] == []
     assert {key for key in keys if key not in text} == set()
 
 
@@ -339,3 +343,61 @@ def test_no_content_at_all_leads_to_anything_but_one_clear_error(content: bytes)
     except BadConfig as error:
         said = str(error)
     assert said.startswith("auditor.toml: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("kind = 'emial'", "channels[a].kind: there is no such kind of channel; did you mean 'email'?"),
+        ("", "channels[a].kind: this key is required; expected one of email, webhook, alertmanager"),
+        ("kind = 'email'\nhots = 'x'", "channels[a].hots: there is no such key; did you mean 'host'?"),
+        ("kind = 'email'\nfrom = 'x'", "channels[a].from: expected a mail address"),
+        ("kind = 'email'\nfrom = 'a@b.c\\nBcc: d@e.f'", "channels[a].from: expected a mail address"),
+        ("kind = 'email'\nto = [3]", "channels[a].to[0]: expected a text in quotes"),
+        ("kind = 'email'\nport = 'smtp'", "channels[a].port: expected a whole number"),
+        ("kind = 'webhook'\nseverities = ['worst']", "(found 'worst')"),
+        ("kind = 'webhook'\nurl_evn = 'X'", "did you mean 'url_env'?"),
+        ("kind = 'slack'\nquiet_hours = { from = '22:00', to = '7' }", "quiet_hours.to: expected a time of day"),
+        ("kind = 'slack'\nquiet_hours = { from = '22:00', til = '7' }", "there is no such key"),
+        ("kind = 'slack'\nquiet_hours = { from = '22:00', to = '22:00' }", "are the same time of day"),
+    ],
+)
+def test_a_wrong_channel_is_named_with_its_key(text: str, said: str) -> None:
+    assert said in wrong(f"[[channels]]\nname = 'a'\n{text}")
+
+
+def test_required_keys_of_a_channel_are_asked_for_when_the_surroundings_are_looked_at() -> None:
+    settings = right("[[channels]]\nname = 'a'\nkind = 'email'\nhost = 'smtp.example.com'")
+    assert problems(settings, lambda _pattern: True) == [
+        "channels[a].from: this key is required for a channel of kind email",
+        "channels[a].to: this key is required for a channel of kind email",
+    ]
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1"])
+def test_a_site_that_others_can_reach_must_be_guarded(host: str) -> None:
+    assert "can be reached from elsewhere: expected `token`" in wrong(f"[server]\nhost = '{host}'")
+    assert right(f"[server]\nhost = '{host}'\ntoken_env = 'T'").server
+    assert "expected `trusted_proxies`" in wrong(f"[server]\nhost = '{host}'\nuser_header = 'X-User'")
+    assert right(f"[server]\nhost = '{host}'\nuser_header = 'X-User'\ntrusted_proxies = ['10.0.0.0/8']").server
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
+def test_a_local_site_is_open(host: str) -> None:
+    server = right(f"[server]\nhost = '{host}'").server
+    assert server
+    assert server.is_local
+
+
+@pytest.mark.parametrize(
+    ("url", "found"),
+    [
+        ("", "sqlite:////etc/auditor/auditor.db"),
+        ("sqlite:///data/a.db", "sqlite:////etc/auditor/data/a.db"),
+        ("sqlite:////var/lib/a.db", "sqlite:////var/lib/a.db"),
+        ("postgresql+psycopg://u@h/d", "postgresql+psycopg://u@h/d"),
+    ],
+)
+def test_a_relative_ledger_stands_beside_the_file(url: str, found: str) -> None:
+    text = f"[ledger]\nurl = '{url}'" if url else ""
+    assert parse(text.encode(), Path("/etc/auditor/auditor.toml")).ledger_url() == found

@@ -6,18 +6,23 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import force_setattr
 
+from auditor.collect.kubernetes.kept import KEPT_PARAMETERS
 from auditor.facts.catalogue import TABLES
 from auditor.facts.landscape import Landscape
 from auditor.facts.older import paths_of
+from auditor.facts.pseudonyms import Pseudonyms
 from auditor.facts.redaction import Redactor, redact
 from auditor.facts.saved import decode, encode
 from auditor.facts.table import Gap, NotKnown, Reason, ReasonKind, Table
 from auditor.facts.text import t
+from auditor.facts.vocabulary import DOMAINS, PARAMETERS
 from auditor.judge.engine import judge
 from auditor.judge.registry import load_checks
 from tests.audits import collected, undisturbed
@@ -149,6 +154,42 @@ def test_a_text_of_a_field_that_nobody_thought_of_is_redacted() -> None:
     (after,) = redact(before, KEY).table("disks").all()
     assert after.status == "Running"
     assert "payments" not in repr(after)
+
+
+def test_keys_that_anybody_may_make_up_are_redacted() -> None:
+    mine, domain = "node-restriction.kubernetes.io/payments", "gpu.payments.example/v1"
+    labels = {mine: "yes", "topology.kubernetes.io/zone": "cn-hangzhou-h", "team.alibabacloud.com/payments": "a"}
+    node = make.node("payments", labels=labels)
+    force_setattr(node.status, "allocatable", {"cpu": "4", domain: "1", "nvidia.com/gpu": "2"})
+    volume = make.nas_volume("pv", "payments")
+    assert volume.spec.csi is not None
+    force_setattr(volume.spec.csi, "volume_attributes", {"server": "a", "payments": "7", "volumeAs": "subpath"})
+    before = landscape(nodes=[node], persistent_volumes=[volume])
+    redactor = Redactor(KEY, before)
+    after = redactor.landscape(before)
+    (redacted_node,), (redacted_volume,) = after.table("nodes").all(), after.table("persistent_volumes").all()
+    assert "payments" not in gzip.decompress(encode(after, "0.1.0")).decode()
+    kept = {key for key in redacted_node.labels if key in labels}
+    assert kept == {"topology.kubernetes.io/zone"}
+    assert redactor.text(mine) in redacted_node.labels, "a selector of Pods finds it still"
+    assert redactor.text(mine).startswith("node-restriction.kubernetes.io/x")
+    assert redacted_node.status.allocatable == {"cpu": "4", redactor.text(domain): "1", "nvidia.com/gpu": "2"}
+    attributes = redacted_volume.spec.csi.volume_attributes
+    assert {"server", "volumeAs", redactor.text("payments")} == set(attributes)
+
+
+def test_every_key_that_the_code_names_stays() -> None:
+    named = re.compile(rf"""["'/ ]((?:[\w-]+\.)*(?:{"|".join(map(re.escape, DOMAINS))})/[\w.-]+)""")
+    pages = ("help.aliyun.com", "www.alibabacloud.com", "k8s.io", "kubernetes.io/docs")
+    files = [*Path("auditor").rglob("*.py"), *Path("checks").rglob("*.py")]
+    keys = {key for file in files for key in named.findall(file.read_text()) if not key.startswith(pages)}
+    assert len(keys) > 50
+    names = Pseudonyms(KEY)
+    assert {key for key in keys if names.text(key) != key} == set()
+
+
+def test_the_parameters_that_are_collected_stay() -> None:
+    assert KEPT_PARAMETERS <= PARAMETERS
 
 
 def test_a_file_of_an_older_version_stays_one() -> None:

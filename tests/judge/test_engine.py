@@ -74,6 +74,22 @@ def test_subjects_that_nobody_listed_are_not_passed() -> None:
     assert results[0].status is Status.NOT_EVALUATED
 
 
+def test_gaps_of_single_subjects_are_told_from_those_of_the_list_of_subjects() -> None:
+    def denied_each(node: Node) -> Verdict:
+        raise NotKnown(denied("x:Y"))
+
+    (of_subjects,), _ = judge(NODES, [made(denied_each)])
+    assert of_subjects.general == ()
+    assert len(of_subjects.unseen) == 2
+    (of_list,), _ = judge(without_rows(NODES, "nodes", "b"), [made(lambda node: Passed())])
+    assert of_list.general == of_list.reasons
+    (of_both,), _ = judge(without_rows(NODES, "nodes", "b"), [made(denied_each)])
+    assert set(of_both.reasons) == {*of_list.reasons, *of_subjects.reasons}
+    assert of_both.general == of_list.general
+    (broken,), _ = judge(NODES, [made(lambda node: 1 // 0)])
+    assert (len(broken.unseen), broken.general) == (2, ())
+
+
 def test_no_subject_is_not_applicable() -> None:
     results, _ = judge(landscape(), [made(lambda node: Passed())])
     assert results[0].status is Status.NOT_APPLICABLE

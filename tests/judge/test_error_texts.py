@@ -8,6 +8,7 @@ from auditor.facts.landscape import WantedRight
 from auditor.judge.error_patterns import PATTERNS
 from auditor.judge.error_texts import BadObject, Denial, NamedObject, Reading, nearest, parse_object, read_error
 from auditor.judge.symptoms import SYMPTOMS
+from tests.judge.texts import TEXTS
 
 PV = "pvc-0e06e1f2-5a7f-49c1-a6b4-c0d3dce64db7"
 KNOWN = [
@@ -89,7 +90,7 @@ KNOWN = [
     ),
     ("ErrorCode: VSwitchAvailableIpNotExist, has no available ip", "lb-service-pending"),
     ("SyncLoadBalancerFailed: Error syncing load balancer", "lb-service-pending"),
-    ("There are no available nodes for LoadBalancer", "service-ip-unreachable"),
+    ("There are no available nodes for LoadBalancer", "lb-service-pending"),
     # network
     ("nginx: [emerg] invalid number of arguments in proxy_set_header", "ingress-unreachable"),
     ('Service "shop/web" does not have any active Endpoint.', "ingress-unreachable"),
@@ -121,6 +122,14 @@ def test_a_known_text_leads_to_its_symptom(text: str, symptom: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "symptom"),
+    [(line.strip(), symptom) for symptom, lines in TEXTS.items() for line in lines.strip().splitlines()],
+)
+def test_the_texts_of_the_documents_lead_to_their_symptom(text: str, symptom: str) -> None:
+    assert reading(text).symptoms[0].id == symptom
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "",
@@ -130,6 +139,9 @@ def test_a_known_text_leads_to_its_symptom(text: str, symptom: str) -> None:
         'Failed to pull image "shop/web": x509: certificate signed by unknown authority',
         "dial tcp 10.1.2.3:5432: i/o timeout",
         "HTTP/1.1 502",
+        "Waited for 1.1s due to client-side throttling, not priority and fairness",
+        "the HPA is in its cooldown",
+        "no IP addresses available in range set",
     ],
 )
 def test_what_is_not_known_is_not_guessed(text: str) -> None:
@@ -206,6 +218,24 @@ def test_a_denial_says_who_and_what(text: str, denial: Denial) -> None:
         (
             "2m  Normal  ExternalProvisioning  persistentvolumeclaim/data-0  waiting for a volume to be created",
             NamedObject("data-0", "PersistentVolumeClaim"),
+        ),
+        (
+            'Event(v1.ObjectReference{Kind:"Service", Namespace:"shop", Name:"web"}): SyncLoadBalancerFailed',
+            NamedObject("web", "Service", "shop"),
+        ),
+        (
+            'Event(v1.ObjectReference{Kind:"Node", Namespace:"", Name:"worker-1"}): SyncNodeFailed',
+            NamedObject("worker-1", "Node"),
+        ),
+        ('pod="shop/web-0" max node group size reached', NamedObject("web-0", "Pod", "shop")),
+        ("failed to sync service [shop/web]: SyncLoadBalancerFailed", NamedObject("web", "Service", "shop")),
+        (
+            'Multi-Attach error for volume "d-1" Volume is already used by pod(s) mysql-0, mysql-1',
+            NamedObject("mysql-0", "Pod"),
+        ),
+        (
+            "FailedAttachVolume on cn-hangzhou.i-bp1vcw8abao0i6uxb1xi",
+            NamedObject("cn-hangzhou.i-bp1vcw8abao0i6uxb1xi", "Node"),
         ),
         ('Service "shop/web" does not have any active Endpoint', NamedObject("web", "Service", "shop")),
         ("FailedAttachVolume node cn-hangzhou.192.168.0.11", NamedObject("cn-hangzhou.192.168.0.11", "Node")),

@@ -9,6 +9,7 @@ A scenario edits the recorded healthy cluster and runs one check:
 """
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -17,9 +18,10 @@ from unittest.mock import patch
 from auditor.agent.audit import Watcher, audit, collect_live
 from auditor.collect.alibaba.pacing import Limits
 from auditor.config.load import parse
+from auditor.facts.landscape import Landscape
 from auditor.facts.table import ReasonKind
 from auditor.judge.check import LoadedCheck
-from auditor.judge.outcome import CheckResult, ReportedFinding, Status
+from auditor.judge.outcome import CheckResult, Outcome, ReportedFinding, Status
 from auditor.judge.registry import load_checks
 from auditor.judge.verdicts import Certainty, Severity
 from tests.fakes.cloud import ACCESS_KEY_ID, ACCESS_KEY_SECRET, FakeCloud
@@ -117,7 +119,16 @@ class Scene:
 
     def audit(self, check_id: str) -> Report:
         """Collect what one check needs over HTTP, and run it."""
-        check = _check(check_id)
+        outcome = self.outcome([_check(check_id)])
+        return Report(outcome.checks[0], outcome.findings)
+
+    def outcome(self, checks: Sequence[LoadedCheck] = ()) -> Outcome:
+        """Collect what these checks need over HTTP, or all checks, and run them."""
+        checks = checks or load_checks()
+        return audit(self.collect(checks), checks, [], "now", Watcher())
+
+    def collect(self, checks: Sequence[LoadedCheck]) -> Landscape:
+        """Collect what these checks need over HTTP."""
         with (
             tempfile.TemporaryDirectory() as folder,
             self.cloud.serve() as endpoint,
@@ -144,6 +155,4 @@ class Scene:
                 access_key_secret = "{ACCESS_KEY_SECRET}"
             """
             settings = parse(config.encode(), Path(folder) / "auditor.toml").clusters[0]
-            landscape = collect_live(settings, [check], Watcher())
-        outcome = audit(landscape, [check], [], "now", Watcher())
-        return Report(outcome.checks[0], outcome.findings)
+            return collect_live(settings, checks, Watcher())

@@ -190,7 +190,7 @@ class TestMismatch:
     @pytest.mark.parametrize("provisioner", ["alicloud/disk", "alicloud/nas"])
     def test_a_class_without_a_provisioner(self, provisioner: str) -> None:
         report = audited(MISMATCH, d.provisioned_by(provisioner))
-        assert report.is_confirmed("StorageClass", "legacy").severity is Severity.LOW
+        assert report.is_confirmed("StorageClass", "legacy").severity is Severity.HIGH
         used: Plant = lambda scene: d.claim(scene, "data", "old", "legacy")  # noqa: E731
         report = audited(MISMATCH, d.provisioned_by(provisioner), used)
         assert report.is_confirmed("StorageClass", "legacy").severity is Severity.HIGH
@@ -208,7 +208,7 @@ class TestMismatch:
         finding = audited(MISMATCH, plant).is_confirmed("PersistentVolume", s.BACKUP)
         assert finding.evidence["kind"] == "disk"
         report = audited(MISMATCH, d.flexvolume)
-        assert report.loud_one.severity is Severity.MEDIUM
+        assert report.loud_one.severity is Severity.HIGH
 
     def test_stacks_for_different_kinds(self) -> None:
         def plant(scene: Scene) -> None:

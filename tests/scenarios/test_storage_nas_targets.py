@@ -9,6 +9,7 @@ from auditor.facts.table import ReasonKind
 from auditor.judge.outcome import Status
 from auditor.judge.verdicts import Certainty, Severity
 from tests.scenarios import storage as s
+from tests.scenarios.drivers import starting
 from tests.scenarios.kit import Report, Scene
 
 MISSING = "storage/nas-mount-target-missing"
@@ -135,6 +136,7 @@ class TestUnreachable:
             for row in scene.kubernetes.objects.all(s.PODS):
                 name = row["metadata"]["name"]
                 if name.startswith("log-archiver"):
+                    starting(scene, "logging", name)
                     s.event(scene, "mount.nfs: Connection timed out", "Pod", name, "logging")
 
         report = audited(UNREACHABLE, lambda scene: self.drop(scene, "192.168.1.0/25"), waits)

@@ -40,7 +40,7 @@ FORWARD = "ForwardGroup"
     source="alb",
     layer=Layer.CLOUD,
     permissions=("alb:ListLoadBalancers",),
-    tolerates=SCOPE,
+    tolerates=(*SCOPE, "instances"),
 )
 def collect_application_load_balancers(
     client: CloudClient, instances: Table[Instance], alb_configs: Table[AlbConfig], ingresses: Table[Ingress]
@@ -51,6 +51,8 @@ def collect_application_load_balancers(
     """
     if not may_use_alb(alb_configs, ingresses):
         return nothing_asked("application_load_balancers")
+    if instances.is_unavailable:
+        return Table.unavailable("application_load_balancers", *instances.reasons)
     vpcs = vpc_ids(instances)
     if not vpcs:
         return vpc_not_said("application_load_balancers", instances, "alb")

@@ -143,6 +143,8 @@ class CloudClient:
             except _OutOfTime as end:
                 raise last or end from None  # what kept the call from being answered tells more
             except CallFailed as failure:
+                if last and failure.kind is ReasonKind.TIMEOUT and meter.left <= 0:
+                    raise last from None  # so does it if the end of the time cut the last attempt short
                 last = failure
                 raise
 

@@ -123,11 +123,9 @@ def _node_pool(fields: Fields) -> NodePool:
     vswitch_ids = group.texts("vswitch_ids")
     if vswitch_ids is None and scaling.flag("enable"):
         raise BadField("scaling_group.vswitch_ids")
-    # Null stands for none; left out, they would be taken for none.
-    for part, names in ((config, ("labels", "taints")), (group, ("instance_types",))):
-        for name in names:
-            if scaling.flag("enable") and not part.has(name):
-                raise BadField(name)
+    patterns = [_pattern(pattern) for pattern in group.records("instance_patterns") or []]
+    if scaling.flag("enable") and not patterns and not group.has("instance_types"):
+        raise BadField("instance_types")  # of what kind its nodes are is not said in either way
     return NodePool(
         id=_node_pool_id(fields),
         name=info.word("name"),
@@ -139,10 +137,11 @@ def _node_pool(fields: Fields) -> NodePool:
         vswitch_ids=vswitch_ids or [],
         instance_types=group.texts("instance_types") or [],
         role_name=group.word("ram_role_name"),
-        labels=_labels(config),
+        # Null stands for none; left out, they are not said.
+        labels=_labels(config) if config.has("labels") else None,
         state=status.known("state"),
-        taints=[_taint(taint) for taint in config.records("taints") or []],
-        patterns=[_pattern(pattern) for pattern in group.records("instance_patterns") or []],
+        taints=[_taint(taint) for taint in config.records("taints") or []] if config.has("taints") else None,
+        patterns=patterns,
         unschedulable=config.flag("unschedulable"),
         charge_type=group.word("instance_charge_type"),
         spot_strategy=group.word("spot_strategy"),

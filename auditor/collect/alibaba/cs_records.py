@@ -26,6 +26,8 @@ from auditor.facts.table import Gap, ReasonKind, Table
 
 _NEWEST_EVENTS = 300
 _NEWEST_TASKS = 100
+_NAMED = ("SLB", "ALIYUN::SLB::LoadBalancer")
+"""Resources that say nothing without their id. Others may have none: what a file in the cluster is, for example."""
 _QUOTA = re.compile(r"[a-z_]+_quota")
 _ACK_USER = re.compile(r"(?P<uid>\d+)-\d+")
 """How ACK names a RAM user in the certificates that it hands out: the user's id, and a number of the certificate."""
@@ -163,10 +165,10 @@ def _resource(fields: Fields) -> ClusterResource:
 
 
 def _which_resource(fields: Fields) -> ClusterResource:
-    owner = fields.child("associated_object")
+    owner, kind = fields.child("associated_object"), fields.word("resource_type")
     return ClusterResource(
-        instance_id=fields.given("instance_id"),
-        type=fields.word("resource_type"),
+        instance_id=fields.required("instance_id") if kind in _NAMED else fields.word("instance_id"),
+        type=kind,
         kind=owner.word("kind"),
         namespace=owner.word("namespace"),
         name=owner.word("name"),

@@ -18,7 +18,8 @@ from auditor.facts.table import Reason, ReasonKind, Table
 from auditor.facts.text import t
 
 _FREE = "Available"
-"""The status of a network interface that is attached to nothing."""
+"""The status of a disk or a network interface that is attached to nothing."""
+_PRIMARY = "Primary"
 _DISK_ID = re.compile(r"d-[a-z0-9-]+")
 
 
@@ -127,7 +128,7 @@ def collect_network_interfaces(client: CloudClient, instances: Table[Instance]) 
 
 def _instance(fields: Fields) -> Instance:
     vpc = fields.child("VpcAttributes")
-    interfaces = fields.required_records("NetworkInterfaces", "NetworkInterface")
+    interfaces = fields.records("NetworkInterfaces", "NetworkInterface")
     return Instance(
         id=fields.required("InstanceId"),
         name=fields.word("InstanceName"),
@@ -137,12 +138,25 @@ def _instance(fields: Fields) -> Instance:
         charge_type=fields.known("InstanceChargeType"),
         vpc_id=vpc.known("VpcId"),
         vswitch_id=vpc.known("VSwitchId"),
-        private_ips=vpc.required_texts("PrivateIpAddress", "IpAddress") if "VpcAttributes" in fields else [],
+        private_ips=_private_ips(vpc, interfaces or []) if "VpcAttributes" in fields else [],
         security_group_ids=fields.texts("SecurityGroupIds", "SecurityGroupId"),
-        network_interface_ids=[interface.required("NetworkInterfaceId") for interface in interfaces],
+        network_interface_ids=None
+        if interfaces is None
+        else [interface.required("NetworkInterfaceId") for interface in interfaces],
         lock_reasons=_lock_reasons(fields, "LockReason"),
         http_tokens=fields.child("MetadataOptions").known("HttpTokens"),
     )
+
+
+def _private_ips(vpc: Fields, interfaces: list[Fields]) -> list[str]:
+    """Return the addresses of an instance in its VPC; where they are left out, that of its primary interface."""
+    addresses = vpc.texts("PrivateIpAddress", "IpAddress")
+    if addresses is not None:
+        return addresses
+    primary = [ip for one in interfaces if one.word("Type") == _PRIMARY and (ip := one.word("PrimaryIpAddress"))]
+    if not primary:
+        raise BadField("PrivateIpAddress")
+    return primary
 
 
 def _lock_reasons(fields: Fields, inner: str) -> list[str] | None:
@@ -151,9 +165,6 @@ def _lock_reasons(fields: Fields, inner: str) -> list[str] | None:
 
 
 def _disk(fields: Fields) -> Disk:
-    attachments = fields.records("Attachments", "Attachment")
-    if attachments is None and not fields.word("InstanceId") and fields.word("Status") != _FREE:
-        raise BadField("Attachments")  # in use, and by nobody: the answer does not say by whom
     zones = fields.child("Placement").word("ZoneIds")
     return Disk(
         id=fields.required("DiskId"),
@@ -165,13 +176,27 @@ def _disk(fields: Fields) -> Disk:
         type=fields.known("Type"),
         category=fields.known("Category"),
         instance_id=fields.word("InstanceId"),
-        attached_to=[held for attachment in attachments or [] if (held := attachment.word("InstanceId"))],
+        attached_to=_attached_to(fields),
         charge_type=fields.known("DiskChargeType"),
         portable=fields.flag("Portable"),
         multi_attach=_multi_attach(fields),
         lock_reasons=_lock_reasons(fields, "OperationLock") or [],
         size_gib=fields.integer("Size"),
     )
+
+
+def _attached_to(fields: Fields) -> list[str]:
+    """Return the instances that the attachments of a disk name. The list may be left out where one field says enough.
+
+    That of a single holder is empty where there is none, and where several share the disk.
+    """
+    attachments = fields.records("Attachments", "Attachment")
+    if attachments is None and "InstanceId" not in fields and fields.word("Status") != _FREE:
+        raise BadField("Attachments")  # the answer does not say by whom it is held, or that it is by nobody
+    named = [held for one in attachments or [] if (held := one.word("InstanceId"))]
+    if len(named) < len(attachments or []) and not (len(attachments or []) == 1 and fields.word("InstanceId")):
+        raise BadField("Attachments")  # somebody else holds it, too, and is not named
+    return named
 
 
 def _multi_attach(fields: Fields) -> bool | None:
@@ -183,11 +208,10 @@ def _multi_attach(fields: Fields) -> bool | None:
 
 def _network_interface(fields: Fields) -> NetworkInterface:
     addresses = fields.required_records("PrivateIpSets", "PrivateIpSet")
-    is_free = fields.word("Status") == _FREE
     return NetworkInterface(
         id=fields.required("NetworkInterfaceId"),
         type=fields.known("Type"),
-        instance_id=fields.word("InstanceId") if is_free else fields.given("InstanceId"),
+        instance_id=_holder(fields),
         primary_ip=fields.word("PrivateIpAddress"),
         private_ips=[ip for address in addresses if (ip := address.word("PrivateIpAddress"))],
         security_group_ids=fields.texts("SecurityGroupIds", "SecurityGroupId"),
@@ -196,3 +220,11 @@ def _network_interface(fields: Fields) -> NetworkInterface:
         zone=fields.known("ZoneId"),
         service_managed=fields.flag("ServiceManaged"),
     )
+
+
+def _holder(fields: Fields) -> str:
+    """Return the instance that an interface is attached to; empty for one that is free, or is a cloud service's."""
+    if fields.word("Status") == _FREE:
+        return fields.word("InstanceId")
+    held = fields.word("InstanceId") or fields.child("Attachment").word("InstanceId")
+    return held if held or fields.flag("ServiceManaged") else fields.given("InstanceId")

@@ -43,7 +43,7 @@ def _scaling_group(fields: Fields) -> ScalingGroup:
         min_size=fields.integer("MinSize"),
         max_size=fields.integer("MaxSize"),
         total_capacity=fields.integer("TotalCapacity"),
-        suspended_processes=fields.required_texts("SuspendedProcesses", "SuspendedProcess"),
+        suspended_processes=fields.texts("SuspendedProcesses", "SuspendedProcess"),
         system_suspended=fields.flag("SystemSuspended"),
         desired_capacity=fields.integer("DesiredCapacity"),
         pending_capacity=fields.integer("PendingCapacity"),

@@ -148,12 +148,6 @@ class Fields:
         tags = self.records("Tags", "Tag") or []
         return {(tag.text("TagKey") or tag.word("Key")): (tag.text("TagValue") or tag.word("Value")) for tag in tags}
 
-    def required_tags(self) -> dict[str, str]:
-        """Return the tags that must be there: their absence does not mean that there are none."""
-        if "Tags" not in self:
-            raise BadField("Tags")
-        return self.tags()
-
     def pairs(self) -> list[tuple[str, Any]]:
         """Return all fields, as they are."""
         return list(self._data.items())

@@ -20,6 +20,7 @@ from auditor.facts.kubernetes.services import Service
 from auditor.facts.ref import Layer
 from auditor.facts.table import Table
 
+_ACTIVE = "Active"
 _IDS_PER_CALL = 20
 """How many load balancers one call for listeners may name."""
 
@@ -127,7 +128,7 @@ def _load_balancer(fields: Fields) -> NetworkLoadBalancer:
     zones = [
         address
         for zone in fields.required_records("ZoneMappings", "ZoneMapping")
-        for address in zone.required_records("LoadBalancerAddresses", "LoadBalancerAddress")
+        for address in _addresses(zone, is_active=fields.word("LoadBalancerStatus") == _ACTIVE)
     ]
     addresses = (zone.word(name) for name in ("PrivateIPv4Address", "PublicIPv4Address") for zone in zones)
     return NetworkLoadBalancer(
@@ -136,12 +137,18 @@ def _load_balancer(fields: Fields) -> NetworkLoadBalancer:
         dns_name=fields.given("DNSName"),
         status=fields.known("LoadBalancerStatus"),
         vpc_id=fields.word("VpcId"),
-        # Without a security group everybody is let in.
-        security_group_ids=fields.required_texts("SecurityGroupIds", "SecurityGroupId"),
+        security_group_ids=fields.texts("SecurityGroupIds", "SecurityGroupId"),
         tags=fields.tags(),
         address_type=fields.known("AddressType"),
         addresses=[address for address in addresses if address],
     )
+
+
+def _addresses(zone: Fields, *, is_active: bool) -> list[Fields]:
+    """Return the addresses in a zone; one that is being made may have none yet."""
+    if is_active:
+        return zone.required_records("LoadBalancerAddresses", "LoadBalancerAddress")
+    return zone.records("LoadBalancerAddresses", "LoadBalancerAddress") or []
 
 
 def _listener(fields: Fields) -> NlbListener:

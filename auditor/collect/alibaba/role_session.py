@@ -24,7 +24,7 @@ SESSION_SECONDS = 3600
 RENEWED_BEFORE = 300
 """Seconds before the end of a session at which it is renewed."""
 RETRIED_AFTER = 30
-"""Seconds after a renewal that failed in which the old session, while it lasts, is used without another try."""
+"""Seconds after a renewal that failed in which there is no other try: the old session is used while it lasts."""
 _PATIENCE = Patience(connect=5, part=10, whole=15)
 
 
@@ -42,21 +42,29 @@ class RoleSession:
         self._snapshot: Snapshot | None = None
         self._ends_at = 0.0
         self._failed_at: float | None = None
+        self._failure: CallFailed | None = None
+        self._failures = 0
         self._lock = threading.Lock()
 
     def __call__(self) -> Snapshot:
-        """Return valid credentials. Raises CallFailed if none can be had."""
+        """Return valid credentials. Raises CallFailed if none can be had.
+
+        Those who waited while another tried in vain share its failure. One that does not pass is remembered.
+        """
+        failures = self._failures
         with self._lock:
             now = time.time()
-            if self._snapshot is None or now >= self._ends_at:
-                return self._renewed()
             has_just_failed = self._failed_at is not None and now < self._failed_at + RETRIED_AFTER
+            if self._snapshot is None or now >= self._ends_at:
+                has_failed_meanwhile = failures != self._failures
+                if self._failure and (has_failed_meanwhile or (has_just_failed and not self._failure.is_passing)):
+                    raise self._failure
+                return self._renewed()
             if now < self._ends_at - RENEWED_BEFORE or has_just_failed:
                 return self._snapshot
             try:
                 return self._renewed()
             except CallFailed:
-                self._failed_at = time.time()
                 return self._snapshot
 
     def forget(self, refused: Snapshot) -> bool:
@@ -67,9 +75,14 @@ class RoleSession:
         return True
 
     def _renewed(self) -> Snapshot:
-        snapshot, self._ends_at = self._read(self._ask())
+        try:
+            snapshot, self._ends_at = self._read(self._ask())
+        except CallFailed as failure:
+            self._failures += 1
+            self._failure, self._failed_at = failure, time.time()
+            raise
         self._snapshot = snapshot
-        self._failed_at = None
+        self._failure = self._failed_at = None
         return snapshot
 
 

@@ -48,7 +48,7 @@ def group_ids(
         own = set(nlb_ids(network_load_balancers, services, client.cluster_id))
         for balancer in network_load_balancers.known_rows():
             if balancer.id in own:
-                groups.update(balancer.security_group_ids)
+                groups.update(balancer.security_group_ids or ())
     return groups
 
 

@@ -128,8 +128,8 @@ def _load_balancer(fields: Fields) -> LoadBalancer:
         spec=fields.word("LoadBalancerSpec"),
         charge_type=fields.known("InstanceChargeType"),
         vpc_id=fields.word("VpcId"),
-        # Left out, they would make it nobody's.
-        tags=fields.required_tags(),
+        tags=fields.tags(),
+        tags_are_said="Tags" in fields,
         bandwidth=fields.integer("Bandwidth"),
         internet_charge_type=_internet_charge_type(fields),
         vswitch_id=fields.word("VSwitchId"),

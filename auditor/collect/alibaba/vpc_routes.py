@@ -15,6 +15,9 @@ from auditor.facts.cloud.vpc import Eip, NextHop, RouteEntries, RouteEntry, Rout
 from auditor.facts.ref import Layer
 from auditor.facts.table import Table
 
+_SYSTEM = "System"
+"""The type of a route table that comes with the VPC, and of the routes in any table that do."""
+_WITHOUT_ID = ("local", "service")
 MOST_VPCS = 20
 """How many ids one call takes."""
 
@@ -78,7 +81,7 @@ def collect_route_tables(client: CloudClient, instances: Table[Instance], cluste
             name=fields.word("RouteTableName"),
             type=fields.known("RouteTableType"),
             vpc_id=fields.word("VpcId"),
-            vswitch_ids=fields.required_texts("VSwitchIds", "VSwitchId"),
+            vswitch_ids=_vswitch_ids(fields),
         ),
         lambda fields: fields.required("RouteTableId"),
     )
@@ -122,16 +125,28 @@ def _vpcs_of(instances: Table[Instance], clusters: Table[Cluster]) -> list[str]:
     return sorted({row.vpc_id for row in known if row.vpc_id})
 
 
+def _vswitch_ids(fields: Fields) -> list[str]:
+    """Return the vSwitches that are bound to a table. Those that are to none follow the system's, listed or not."""
+    if fields.word("RouteTableType") == _SYSTEM:
+        return fields.texts("VSwitchIds", "VSwitchId") or []
+    return fields.required_texts("VSwitchIds", "VSwitchId")
+
+
 def _entry(fields: Fields) -> RouteEntry:
+    is_own = fields.word("Type") == _SYSTEM
+    hops = fields.records("NextHops", "NextHop") or [] if is_own else fields.required_records("NextHops", "NextHop")
     return RouteEntry(
         destination=fields.required("DestinationCidrBlock"),
         type=fields.known("Type"),
         status=fields.known("Status"),
-        next_hops=[
-            NextHop(type=hop.required("NextHopType"), id=hop.given("NextHopId"))
-            for hop in fields.required_records("NextHops", "NextHop")
-        ],
+        next_hops=[_next_hop(hop) for hop in hops],
     )
+
+
+def _next_hop(fields: Fields) -> NextHop:
+    kind = fields.required("NextHopType")
+    # Only "local" and "service", the system's own, lead to nothing that has an id.
+    return NextHop(kind, fields.word("NextHopId") if kind.lower() in _WITHOUT_ID else fields.given("NextHopId"))
 
 
 def _eip(fields: Fields) -> Eip:

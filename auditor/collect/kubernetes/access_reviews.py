@@ -11,7 +11,7 @@ import msgspec
 from auditor.collect.kubernetes.calls import Review
 from auditor.collect.kubernetes.client import KubernetesClient
 from auditor.collect.kubernetes.connect import CONNECTIONS
-from auditor.collect.kubernetes.failures import SOURCE, CallFailed, reason, single_line
+from auditor.collect.kubernetes.failures import SOURCE, UNREADABLE, CallFailed, reason, single_line
 from auditor.collect.provider import provides
 from auditor.facts.kubernetes.rbac import AccessReview
 from auditor.facts.landscape import ClusterIdentity
@@ -74,7 +74,7 @@ def _ask(client: KubernetesClient, question: Question) -> AccessReview | Gap:
         answer = _ANSWER.decode(client.review(Review.SUBJECT, spec, permission=PERMISSION))
     except CallFailed as failure:
         return Gap(failure.reason, only_this)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return Gap(reason(ReasonKind.MALFORMED, t("the answer is no access review")), only_this)
     if answer.kind != "SubjectAccessReview":
         return Gap(reason(ReasonKind.MALFORMED, t("the answer is no access review")), only_this)

@@ -12,7 +12,7 @@ import msgspec
 
 from auditor.collect.kubernetes.client import KubernetesClient
 from auditor.collect.kubernetes.connect import CONNECTIONS
-from auditor.collect.kubernetes.failures import SOURCE, CallFailed, reason
+from auditor.collect.kubernetes.failures import SOURCE, UNREADABLE, CallFailed, reason
 from auditor.collect.kubernetes.lists import Listing, list_pages
 from auditor.collect.kubernetes.mentions import (
     Addresses,
@@ -216,5 +216,5 @@ def _get(client: KubernetesClient, pod: Pod) -> WholePod | Reason | None:
         return _POD.decode(client.get(path, permission=GET_PODS))
     except CallFailed as failure:
         return None if failure.code == 404 and failure.status else failure.reason
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return reason(ReasonKind.MALFORMED, t("GET {path}: the answer is no Pod", path=path))

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from threading import Lock
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from auditor.collect.kubernetes.failures import reason
+from auditor.collect.kubernetes.failures import UNREADABLE, reason
 from auditor.collect.kubernetes.flags import steering_flags, steering_words
 from auditor.collect.kubernetes.kept import TRIM_ROW, trim_annotations, trim_pod_volumes
 from auditor.collect.kubernetes.tokens import leave_out_tokens
@@ -88,14 +89,21 @@ class _Named(msgspec.Struct, frozen=True):
     metadata: _Name
 
 
+_BUILDING = Lock()
+"""Held while a decoder is made, with all types within its own, such as the metadata. msgspec (0.22) keeps what it knows
+of a type before it knows all: if another thread makes a decoder of that type meanwhile, the process ends."""
+
+
 @cache
 def _answer_decoder(row_type: type[R]) -> msgspec.json.Decoder[_Answer[R]]:
-    return msgspec.json.Decoder(_Answer[row_type])  # type: ignore[valid-type]
+    with _BUILDING:
+        return msgspec.json.Decoder(_Answer[row_type])  # type: ignore[valid-type]
 
 
 @cache
 def _item_decoder(row_type: type[R]) -> msgspec.json.Decoder[R]:
-    return msgspec.json.Decoder(row_type)
+    with _BUILDING:
+        return msgspec.json.Decoder(row_type)
 
 
 _RAW = msgspec.json.Decoder(_RawAnswer)
@@ -109,7 +117,7 @@ def decode_list(body: bytes, expected: Expected, row_type: type[R]) -> Decoded[R
             answer = _answer_decoder(row_type).decode(body)
     except msgspec.ValidationError:
         return _decode_one_by_one(body, expected, row_type)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         raise Malformed(t("GET {path}: the answer is no whole JSON", path=expected.path)) from None
     expected.check(answer.kind)
     _trim(answer.items, row_type)
@@ -119,7 +127,7 @@ def decode_list(body: bytes, expected: Expected, row_type: type[R]) -> Decoded[R
 def _decode_one_by_one(body: bytes, expected: Expected, row_type: type[R]) -> Decoded[R]:
     try:
         answer = _RAW.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         raise Malformed(t("GET {path}: the answer is no list of the API", path=expected.path)) from None
     expected.check(answer.kind)
     if answer.items is None:
@@ -130,7 +138,7 @@ def _decode_one_by_one(body: bytes, expected: Expected, row_type: type[R]) -> De
     for item in answer.items:
         try:
             rows.append(decoder.decode(item))
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except UNREADABLE as error:
             gaps.append(gap_of_item(bytes(item), expected.path, error))
     _trim(rows, row_type)
     return Decoded(rows, gaps, len(answer.items), answer.metadata)
@@ -143,7 +151,7 @@ def decode_object(body: bytes, expected: Expected, row_type: type[R]) -> R:
         row: R = _item_decoder(row_type).decode(body)
     except msgspec.ValidationError as error:
         raise Malformed(t("GET {path}: it can't be read: {what}", path=expected.path, what=str(error))) from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         raise Malformed(t("GET {path}: the answer is no whole JSON", path=expected.path)) from None
     _trim([row], row_type)
     return row
@@ -159,10 +167,10 @@ _KIND = msgspec.json.Decoder(_Kind)
 def gap_of_item(item: bytes, path: str, error: Exception) -> Gap:
     """Return the gap that an item leaves which can't be read: only its own row, if it has a name."""
     # The decoder names the place and the types, and quotes no value.
-    what = str(error) if isinstance(error, msgspec.ValidationError) else "no valid UTF-8"
+    what = str(error) if isinstance(error, msgspec.ValidationError) else "no valid JSON"
     try:
         named = _NAMED.decode(item).metadata
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         message = t("GET {path}: an item without a name can't be read: {what}", path=path, what=what)
         return Gap(reason(ReasonKind.MALFORMED, message))
     key = f"{named.namespace}/{named.name}" if named.namespace else named.name

@@ -22,8 +22,9 @@ from urllib3.exceptions import HTTPError
 
 from auditor.collect.kubernetes.access import Access
 from auditor.collect.kubernetes.calls import JSON, Attempt, Call, Review
-from auditor.collect.kubernetes.connect import CONNECTIONS, Connection, connect, quiet
+from auditor.collect.kubernetes.connect import CONNECTIONS, Connection, connect
 from auditor.collect.kubernetes.failures import CallFailed, answered, reason, unanswered
+from auditor.collect.kubernetes.login import Login
 from auditor.collect.kubernetes.printed_files import Printed, printed_files
 from auditor.collect.tally import Tally, Use, seconds_ahead
 from auditor.facts.table import Reason, ReasonKind
@@ -84,13 +85,13 @@ class KubernetesClient:
         self.patience = patience
         self.access: Access = connection.access
         self._api_client = connection.api_client
+        self._login = Login(connection)
         self._base = self.access.server
         self._host = urlsplit(self._base).netloc.rpartition("@")[2]
         self._cost = Cost()
         self._tally = Tally()
         self.seconds_ahead: float | None = None
         self._lock = threading.Lock()
-        self._login = threading.Lock()
         self._under_way = threading.BoundedSemaphore(CONNECTIONS)
         self._until: float | None = None
 
@@ -203,7 +204,7 @@ class KubernetesClient:
             started = time.monotonic()
             seconds = min(self.patience.read_timeout, self.seconds_left)
             try:
-                return printed_files(self.access, self._api_client, call, self._authorization(), permissions, seconds)
+                return printed_files(self.access, self._api_client, call, self._login.headers(), permissions, seconds)
             except CallFailed as failure:
                 failed = failure
                 raise
@@ -273,16 +274,27 @@ class KubernetesClient:
                     ),
                 )
             )
+        login = self._login.headers()
+        try:
+            return self._fetch(call, min(read_timeout or self.patience.read_timeout, left), login)
+        except CallFailed as failure:
+            # A token may be replaced, or taken back, before its end.
+            if failure.code != HTTPStatus.UNAUTHORIZED or not self._login.has_renewed(login):
+                raise
+        self._count_retry()
+        left = max(self.seconds_left, 0.001)
+        return self._fetch(call, min(read_timeout or self.patience.read_timeout, left), self._login.headers())
+
+    def _fetch(self, call: Call, read_timeout: float, login: Mapping[str, str]) -> bytes:
         started = time.monotonic()
         try:
-            return self._fetch(call, min(read_timeout or self.patience.read_timeout, left))
+            return self._exchange(call, read_timeout, login)
         except (HTTPError, OSError) as error:
             raise unanswered(error, call.name, self._host) from None
         finally:
             self._count_call(time.monotonic() - started)
 
-    def _fetch(self, call: Call, read_timeout: float) -> bytes:
-        login = self._authorization()
+    def _exchange(self, call: Call, read_timeout: float, login: Mapping[str, str]) -> bytes:
         content = {"Content-Type": JSON} if call.body else {}
         # The pool is used directly: the package's own request methods differ between its versions, and read or
         # log bodies, and raise with them.
@@ -321,12 +333,6 @@ class KubernetesClient:
             if self.seconds_left <= 0:
                 raise CallFailed(reason(ReasonKind.TIMEOUT, t("{call}: the answer did not end in time", call=call)))
         return parts[0] if len(parts) == 1 else b"".join(parts)
-
-    def _authorization(self) -> dict[str, str]:
-        # Tokens are renewed here, by the package; two threads must not do so at once.
-        with self._login, quiet():
-            settings = self._api_client.configuration.auth_settings()
-        return {one["key"]: one["value"] for one in settings.values() if one["in"] == "header" and one["value"]}
 
     @property
     def seconds_left(self) -> float:

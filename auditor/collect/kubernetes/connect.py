@@ -27,10 +27,18 @@ LOGIN_SECONDS = 60.0
 
 
 class Connection(NamedTuple):
-    """An ``ApiClient`` of the ``kubernetes`` package, and what may be said of it."""
+    """An ``ApiClient`` of the ``kubernetes`` package, and what may be said of it.
+
+    Attributes:
+        api_client: the client.
+        access: what may be said of it.
+        renew: gives the client another token, by reading its file again or by the login command; None where the token
+            is a fixed one, or where there is none. Raises whatever goes wrong on the way.
+    """
 
     api_client: Any
     access: Access
+    renew: Callable[[], None] | None = None
 
 
 def connect(kubeconfig: Path | None, context: str, *, in_cluster: bool, handed_out: str = "") -> Connection:
@@ -86,7 +94,12 @@ def _from_pod() -> Connection:
             )
         ) from None
     api_client = client.ApiClient(configuration)
-    return Connection(api_client, access_of(api_client, "pod"))
+    # The package reads the file again once a minute, but not because its token was refused.
+    return Connection(
+        api_client,
+        access_of(api_client, "pod"),
+        renew=lambda: config.load_incluster_config(client_configuration=configuration),
+    )
 
 
 def _from_kubeconfig(kubeconfig: Path | None, context: str) -> Connection:
@@ -134,9 +147,20 @@ def _from_kubeconfig(kubeconfig: Path | None, context: str) -> Connection:
             )
         )
     _check_certificates(configuration, where)
+
+    def load_again() -> None:
+        _in_time(
+            config.load_kube_config,
+            os.pathsep.join(str(path) for path in files),
+            context or None,
+            client_configuration=configuration,
+            persist_config=False,
+        )
+
     return Connection(
         api_client,
         access_of(api_client, "file", context=chosen.context, user=chosen.user_name, renews=bool(user.get("exec"))),
+        renew=load_again if configuration.api_key and (user.get("exec") or user.get("tokenFile")) else None,
     )
 
 

@@ -13,6 +13,8 @@ from auditor.facts.table import Reason, ReasonKind
 from auditor.facts.text import Text, t
 
 SOURCE = "kubernetes"
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What the decoder raises at an answer that can't be read; the last one at objects inside objects, a thousand deep."""
 SHOWN_CHARACTERS = 500
 """How much of a server's own words is kept."""
 
@@ -117,13 +119,16 @@ def _meaning(
             (),
             False,
         )
+    if code == HTTPStatus.GONE:
+        message = t("{call}: what was asked for is gone, says the API server (410): {words}", call=call, words=words)
+        return ReasonKind.ERROR, message, (), False
     if code in (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.GATEWAY_TIMEOUT):
         message = t("{call} took the server too long ({code}): {words}", call=call, code=code, words=words)
         return ReasonKind.TIMEOUT, message, (), True
     if code >= HTTPStatus.INTERNAL_SERVER_ERROR:
         message = t("{call} failed in the server ({code}): {words}", call=call, code=code, words=words)
         return ReasonKind.ERROR, message, (), True
-    if status is None and code != HTTPStatus.GONE:
+    if status is None:
         # No API server answers so: it is a login page, a proxy or another service at this address.
         message = t("{call} was not answered by a Kubernetes API server ({code})", call=call, code=code)
         return ReasonKind.MALFORMED, message, (), False
@@ -181,7 +186,7 @@ def _os_words(cause: BaseException | None) -> str:
 def _status(body: bytes) -> Status | None:
     try:
         status = _STATUS.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return None
     return status if status.kind == "Status" else None
 

@@ -8,16 +8,17 @@ faults that never were; and the cache does not know ``limit``: it answers with t
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from typing import Any, Generic, TypeVar
 
 from auditor.collect.kubernetes.answers import Decoded, Expected, Malformed, decode_list
 from auditor.collect.kubernetes.calls import JSON
 from auditor.collect.kubernetes.client import KubernetesClient
-from auditor.collect.kubernetes.failures import CallFailed, reason
+from auditor.collect.kubernetes.failures import CallFailed, reason, single_line
 from auditor.collect.kubernetes.sharing import Sharing
 from auditor.facts.kubernetes.meta import KubernetesObject
 from auditor.facts.table import Gap, Reason, ReasonKind, Table
-from auditor.facts.text import t
+from auditor.facts.text import Text, t
 
 PAGE_ROWS = 500
 """The page size of ``kubectl``."""
@@ -139,8 +140,11 @@ def list_pages(
             body = client.get(listing.path, query, permission=listing.permission, accept=listing.accept)
             answer: Decoded[R] = listing.decode(body, listing, row_type)
         except CallFailed as failure:
-            if failure.code != 410 or not token:
+            if failure.code != HTTPStatus.GONE:
                 yield progress.ended_by(page, failure.reason)
+                return
+            if not token:
+                yield progress.ended_by(page, reason(ReasonKind.ERROR, _gone_at_once(listing.path, failure)))
                 return
             fresh = failure.status.metadata.continue_ if failure.status else ""
             if fresh and fresh not in tokens:
@@ -173,6 +177,16 @@ def list_pages(
         yield page
     endless = t("GET {path}: the list has no end after {pages} pages", path=listing.path, pages=PAGES)
     yield progress.ended_by(Page(), reason(ReasonKind.TRUNCATED, endless))
+
+
+def _gone_at_once(path: str, failure: CallFailed) -> Text:
+    """Say of a list whose first page is answered with 410 that no token was at fault: none had been sent."""
+    return t(
+        "GET {path}: the API server answered 410 Gone though the list was begun anew, so it has lost the state to read "
+        "from; it may be restoring its store or its cache: look at its health, and audit again ({words})",
+        path=path,
+        words=single_line(failure.status.message) if failure.status else "",
+    )
 
 
 @dataclass

@@ -16,7 +16,7 @@ import msgspec
 
 from auditor.collect.kubernetes.access import Access
 from auditor.collect.kubernetes.calls import Call
-from auditor.collect.kubernetes.failures import CallFailed, answered, reason, single_line, unanswered
+from auditor.collect.kubernetes.failures import UNREADABLE, CallFailed, answered, reason, single_line, unanswered
 from auditor.facts.table import ReasonKind
 from auditor.facts.text import t
 
@@ -144,7 +144,7 @@ def _ended(channels: Mapping[int, bytes], call: Call) -> Printed:
     """Return what was printed, if the command has ended: with complaints, or without."""
     try:
         status = _ENDED.decode(channels[ERROR])
-    except msgspec.DecodeError:
+    except UNREADABLE:
         message = t("{call}: the answer does not say how the command ended", call=call.name)
         raise CallFailed(reason(ReasonKind.MALFORMED, message)) from None
     complaints = channels[STDERR].decode("utf-8", "replace")

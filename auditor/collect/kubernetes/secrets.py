@@ -6,7 +6,7 @@ import msgspec
 
 from auditor.collect.kubernetes.answers import Decoded, Expected, ListMeta, Malformed, gap_of_item
 from auditor.collect.kubernetes.client import KubernetesClient
-from auditor.collect.kubernetes.failures import SOURCE, reason
+from auditor.collect.kubernetes.failures import SOURCE, UNREADABLE, reason
 from auditor.collect.kubernetes.lists import Listing, read_table
 from auditor.collect.provider import provides
 from auditor.facts.kubernetes.meta import Meta
@@ -57,7 +57,7 @@ def decode_table(body: bytes, expected: Expected, row_type: type[Any]) -> Decode
     """
     try:
         table = _TABLE.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         raise Malformed(t("GET {path}: the answer is no table of the API", path=expected.path)) from None
     expected.check(table.kind)
     if table.rows is None:
@@ -69,7 +69,7 @@ def decode_table(body: bytes, expected: Expected, row_type: type[Any]) -> Decode
     for raw in table.rows:
         try:
             rows.append(_secret(_ROW.decode(raw), place))
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except UNREADABLE as error:
             gaps.append(_gap(bytes(raw), expected.path, error))
     return Decoded(rows, gaps, len(table.rows), table.metadata)
 
@@ -83,7 +83,7 @@ def _secret(row: _Row, place: int | None) -> SecretName:
 def _gap(row: bytes, path: str, error: Exception) -> Gap:
     try:
         item = bytes(_ROW_METADATA.decode(row).object)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         item = row
     return gap_of_item(item, path, error)
 

@@ -13,7 +13,7 @@ import msgspec
 
 from auditor.collect.kubernetes.beta import BetaBudget, BetaEndpointSlice, BetaIngress
 from auditor.collect.kubernetes.client import KubernetesClient
-from auditor.collect.kubernetes.failures import SOURCE, CallFailed, reason
+from auditor.collect.kubernetes.failures import SOURCE, UNREADABLE, CallFailed, reason
 from auditor.collect.kubernetes.lists import Listing, listings, read_table, resource_of
 from auditor.collect.provider import Collect, provides
 from auditor.facts.catalogue import KUBERNETES_TABLES
@@ -165,7 +165,7 @@ def _discovered(client: KubernetesClient, path: str, document_type: type[D]) -> 
         if failure.reason.kind is not ReasonKind.UNSUPPORTED:
             raise
         return None
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         message = t("GET {path}: the answer is no document of discovery", path=path)
         raise CallFailed(reason(ReasonKind.MALFORMED, message)) from None
 

@@ -70,7 +70,7 @@ class PoolPattern(msgspec.Struct, frozen=True):
 
 
 class NodePool(msgspec.Struct, frozen=True):
-    """A node pool. ``auto_scaling`` is None where the answer did not say."""
+    """A node pool. ``auto_scaling``, ``labels`` and ``taints`` are None where the answer did not say."""
 
     id: str
     name: str = ""
@@ -82,9 +82,9 @@ class NodePool(msgspec.Struct, frozen=True):
     vswitch_ids: list[str] = []
     instance_types: list[str] = []
     role_name: str = ""
-    labels: dict[str, str] = {}
+    labels: dict[str, str] | None = {}
     state: str | None = None
-    taints: list[PoolTaint] = []
+    taints: list[PoolTaint] | None = []
     patterns: list[PoolPattern] = []
     unschedulable: bool | None = None
     charge_type: str = ""

@@ -10,7 +10,7 @@ NO_SPOT = "NoSpot"
 
 
 class Instance(msgspec.Struct, frozen=True):
-    """An ECS instance. ``security_group_ids`` are those of its primary network interface."""
+    """An ECS instance. ``security_group_ids`` are those of its primary network interface; None where not said."""
 
     id: str
     name: str = ""
@@ -22,7 +22,7 @@ class Instance(msgspec.Struct, frozen=True):
     vswitch_id: str | None = None
     private_ips: list[str] = []
     security_group_ids: list[str] | None = None
-    network_interface_ids: list[str] = []
+    network_interface_ids: list[str] | None = []
     lock_reasons: list[str] | None = None
     http_tokens: str | None = None
 

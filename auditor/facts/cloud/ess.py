@@ -8,7 +8,10 @@ from auditor.facts.ref import Ref, cloud_ref
 
 
 class ScalingGroup(msgspec.Struct, frozen=True):
-    """A scaling group. Asked for by id, an inactive one is left out of the answer, like a deleted one."""
+    """A scaling group. Asked for by id, an inactive one is left out of the answer, like a deleted one.
+
+    ``suspended_processes`` is None where the answer did not say.
+    """
 
     id: str
     name: str = ""
@@ -17,7 +20,7 @@ class ScalingGroup(msgspec.Struct, frozen=True):
     min_size: int | None = None
     max_size: int | None = None
     total_capacity: int | None = None
-    suspended_processes: list[str] = []
+    suspended_processes: list[str] | None = []
     system_suspended: bool | None = None
     desired_capacity: int | None = None
     pending_capacity: int | None = None

@@ -7,14 +7,17 @@ from auditor.facts.ref import Ref, cloud_ref
 
 
 class NetworkLoadBalancer(msgspec.Struct, frozen=True):
-    """An NLB instance. ``addresses`` are its IPv4 addresses in all zones, private and public."""
+    """An NLB instance. ``addresses`` are its IPv4 addresses in all zones, private and public.
+
+    Without a security group it lets everybody in; ``security_group_ids`` is None where the answer did not say.
+    """
 
     id: str
     name: str = ""
     dns_name: str = ""
     status: str | None = None
     vpc_id: str = ""
-    security_group_ids: list[str] = []
+    security_group_ids: list[str] | None = []
     tags: dict[str, str] = {}
     address_type: str | None = None
     addresses: list[str] = []

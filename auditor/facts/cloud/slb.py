@@ -9,7 +9,7 @@ class LoadBalancer(msgspec.Struct, frozen=True):
     """A CLB instance.
 
     ``bandwidth`` is in Mbit/s, and bought only where traffic is paid by bandwidth: ``internet_charge_type`` is
-    ``paybybandwidth`` or ``paybytraffic``.
+    ``paybybandwidth`` or ``paybytraffic``. Without ``tags_are_said`` it may be anybody's.
     """
 
     id: str
@@ -24,6 +24,7 @@ class LoadBalancer(msgspec.Struct, frozen=True):
     bandwidth: int | None = None
     internet_charge_type: str | None = None
     vswitch_id: str = ""
+    tags_are_said: bool = True
 
     @property
     def key(self) -> str:

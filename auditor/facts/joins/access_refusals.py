@@ -26,8 +26,8 @@ class Refused:
 class AccessRefusals:
     """Access control of a CLB's listener, or security groups of an NLB ↔ the nodes and Pods that it refuses.
 
-    Only IPv4 is looked at: that is what these load balancers listen on. Each list is judged once, however many
-    listeners have it.
+    A CLB has one address, of IPv4 or of IPv6, and meets callers of that family alone; of an NLB only IPv4 is looked
+    at. Each list is judged once, however many listeners have it.
     """
 
     def __init__(
@@ -46,13 +46,13 @@ class AccessRefusals:
         self._by_groups: dict[object, Refused] = {}
         self._peers: tuple[list[Peer], list[Peer], tuple[Reason, ...]] | None = None
 
-    def by_list(self, access: AccessFilter) -> Refused:
-        """Return what an access control list refuses. Raises NotKnown if nobody can say."""
-        key = (access.kind, access.list_ids)
+    def by_list(self, access: AccessFilter, *, ipv6: bool = False) -> Refused:
+        """Return what an access control list refuses, of callers of one family. Raises NotKnown if nobody can say."""
+        key = (access.kind, access.list_ids, ipv6)
         if key not in self._by_list:
             reasons: list[Reason] = []
-            nodes = self._known(reasons, lambda: access.refused(self._networks.node_addresses().ipv4))
-            pods = self._known(reasons, lambda: access.refused(self._pods()))
+            nodes = self._known(reasons, lambda: access.refused(_family(self._networks.node_addresses(), ipv6)))
+            pods = self._known(reasons, lambda: access.refused(_family(self._networks.pod_addresses(), ipv6)))
             self._by_list[key] = Refused(nodes, pods, unique(reasons))
         return self._by_list[key]
 
@@ -126,3 +126,7 @@ class AccessRefusals:
         config = self._networks.terway_config()
         groups = {*(config.security_groups or ()), *([config.security_group] if config.security_group else ())}
         return [Peer(addresses, frozenset(groups) if len(groups) == 1 else None, (), frozenset(groups) or None)]
+
+
+def _family(addresses: AddressSet, ipv6: bool) -> AddressSet:
+    return addresses.ipv6 if ipv6 else addresses.ipv4

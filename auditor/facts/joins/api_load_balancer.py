@@ -126,6 +126,8 @@ class ApiServerLoadBalancer:
             for row in self._known_resources()
             if row.type == _RESOURCE_TYPE and not row.kind and _CLB_ID.match(row.instance_id)
         }
+        if not address and any(row is not None and not row.tags_are_said for row in listed.values()):
+            raise NotKnown(_untold(cluster.id))  # a Service's is told by its tags
         if address:
             candidates = {key: row for key, row in listed.items() if row is None or row.address == address}
         else:

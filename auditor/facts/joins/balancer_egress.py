@@ -133,7 +133,7 @@ class BalancerEgress:
 
     def _of_services(self, reasons: list[Reason]) -> Iterable[Target]:
         for service in self._services.known_rows():
-            if not is_served_by_ccm(service):
+            if not is_served_by_ccm(service) or service.metadata.deletion_timestamp is not None:
                 continue
             try:
                 balancer = self._balancers.of(service)

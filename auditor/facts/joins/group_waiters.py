@@ -60,7 +60,7 @@ class GroupWaiters:
                 for fit in self._fits.through(pod, Stage.ADDRESSES)
                 if fit.obstacle is None or fit.obstacle.is_assumed
             ]
-            if self._reasons.refused_by_all(pod):
+            if self._reasons.tied_by_volume(pod) or self._reasons.refused_by_all(pod):
                 return
             gaps = self._gaps(fits)
         except NotKnown as gap:

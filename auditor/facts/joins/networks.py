@@ -12,6 +12,7 @@ from auditor.facts.kubernetes.nodes import Node
 from auditor.facts.kubernetes.pods import Pod, PodIp
 from auditor.facts.landscape import ClusterIdentity
 from auditor.facts.rules.addresses import AddressSet
+from auditor.facts.rules.ccm_backends import EXCLUDING_LABELS
 from auditor.facts.table import NotKnown, Reason, ReasonKind, Table, said
 from auditor.facts.text import t
 
@@ -50,13 +51,26 @@ class ClusterNetworks:
         self._config_maps = config_maps
         self._cluster_id = cluster.cluster_id
         self._node_addresses: AddressSet | None = None
+        self._worker_addresses: AddressSet | None = None
         self._pod_addresses: AddressSet | None = None
 
     def node_addresses(self) -> AddressSet:
-        """Return the addresses of the nodes. Raises NotKnown if nodes may be missing."""
+        """Return the addresses of the nodes, but of virtual ones: nothing calls from theirs.
+
+        Raises NotKnown if nodes may be missing.
+        """
         if self._node_addresses is None:
-            self._node_addresses = _addresses(ip for node in self._nodes.all() for ip in node.internal_ips)
+            real = (node for node in self._nodes.all() if not node.is_virtual)
+            self._node_addresses = _addresses(ip for node in real for ip in node.internal_ips)
         return self._node_addresses
+
+    def worker_addresses(self) -> AddressSet:
+        """Return the addresses of the nodes that load balancers lead to. Raises NotKnown if nodes may be missing."""
+        if self._worker_addresses is None:
+            workers = [node for node in self._nodes.all() if not node.is_control_plane and not node.is_virtual]
+            listed = [node for node in workers if not any(label in node.labels for label in EXCLUDING_LABELS)]
+            self._worker_addresses = _addresses(ip for node in listed for ip in node.internal_ips)
+        return self._worker_addresses
 
     def pod_addresses(self) -> AddressSet:
         """Return the addresses of the Pods that have one of their own. Raises NotKnown if Pods may be missing."""

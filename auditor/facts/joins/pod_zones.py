@@ -7,7 +7,7 @@ from auditor.facts.kubernetes.pods import Pod, PodAffinityTerm, TopologySpreadCo
 from auditor.facts.kubernetes.volumes import PersistentVolume, PersistentVolumeClaim, StorageClass
 from auditor.facts.ref import Ref
 from auditor.facts.rules.disk_zones import allows_zone, class_zones, named_zones
-from auditor.facts.rules.new_nodes import ZONE_KEYS
+from auditor.facts.rules.new_nodes import ZONE_KEYS, names_in_terms
 from auditor.facts.rules.scheduling import suits_labels
 from auditor.facts.rules.selectors import selects
 from auditor.facts.table import Table
@@ -25,6 +25,13 @@ class ZoneBound(msgspec.Struct, frozen=True):
         if isinstance(self.source, PersistentVolume):
             return allows_zone(self.source, zone)
         return zone in self.zones
+
+
+class NodeBound(msgspec.Struct, frozen=True):
+    """A volume that can be used on certain nodes only, such as a local disk, and the names of these nodes."""
+
+    volume: PersistentVolume
+    nodes: list[str]
 
 
 class PodZones:
@@ -47,6 +54,7 @@ class PodZones:
         self._counts: dict[tuple[str, bytes], dict[str, int]] = {}
         self._home_zones: dict[bytes, set[str]] = {}
         self._closed: dict[tuple[str, bytes], tuple[set[str], bool]] = {}
+        self._joined: dict[tuple[str, bytes], set[str] | None] = {}
 
     def bounds(self, pod: Pod) -> list[ZoneBound]:
         """Return what ties a Pod to zones. Raises NotKnown if a volume of it can't be read."""
@@ -58,6 +66,18 @@ class PodZones:
             bound = self._of_volume(claim) if claim.spec.volume_name else self._of_class(claim)
             if bound is not None:
                 found.append(bound)
+        return found
+
+    def node_bounds(self, pod: Pod) -> list[NodeBound]:
+        """Return the volumes of a Pod that are tied to nodes by name. Raises NotKnown if a volume can't be read."""
+        found: list[NodeBound] = []
+        for key in pod.claim_keys:
+            claim = self._claims.get(key)
+            volume = self._volumes.get(claim.spec.volume_name) if claim and claim.spec.volume_name else None
+            affinity = volume.spec.node_affinity if volume else None
+            if volume is not None and affinity is not None and affinity.required is not None:
+                names = names_in_terms(affinity.required.node_selector_terms or ())
+                found += [NodeBound(volume, names)] if names else []
         return found
 
     def disks(self, pod: Pod) -> int:
@@ -125,20 +145,33 @@ class PodZones:
         """
         key = (pod.namespace, msgspec.json.encode(anti_affinity(pod)))
         if key not in self._closed:
-            found = [self._closed_by(term, pod.namespace) for term in anti_affinity(pod)]
+            found = [self._zones_of(term, pod.namespace) for term in anti_affinity(pod)]
             self._closed[key] = set().union(*(zones or () for zones in found)), None not in found
         return self._closed[key]
 
-    def _closed_by(self, term: PodAffinityTerm, own: str) -> set[str] | None:
+    def joined(self, pod: Pod) -> set[str] | None:
+        """Return the zones in which all Pods are that a Pod's required affinity wants to be near.
+
+        None where that is not all it asks: a term is about other namespaces by a selector, or about another place.
+        """
+        key = (pod.namespace, msgspec.json.encode(pod_affinity(pod)))
+        if key not in self._joined:
+            found = [self._zones_of(term, pod.namespace) for term in pod_affinity(pod)]
+            is_whole = bool(found) and None not in found
+            self._joined[key] = set.intersection(*(zones or set() for zones in found)) if is_whole else None
+        return self._joined[key]
+
+    def _zones_of(self, term: PodAffinityTerm, own: str) -> set[str] | None:
+        """Return the zones of the Pods that a term is about; None if it asks for more than that."""
         if term.topology_key not in ZONE_KEYS or term.namespace_selector is not None or term.label_selector is None:
             return None
-        closed: set[str] = set()
+        zones: set[str] = set()
         for namespace in term.namespaces or [own]:
             for other in self._pods.where("namespace", lambda one: one.namespace, namespace):
                 if other.node_name and not other.is_finished and selects(term.label_selector, other.labels):
                     node = self._nodes.get(other.node_name)
-                    closed |= {node.zone} if node and node.zone else set()
-        return closed
+                    zones |= {node.zone} if node and node.zone else set()
+        return zones
 
 
 def zone_spreads(pod: Pod) -> list[TopologySpreadConstraint]:
@@ -154,4 +187,10 @@ def hard_spreads(pod: Pod) -> list[TopologySpreadConstraint]:
 def anti_affinity(pod: Pod) -> list[PodAffinityTerm]:
     """Return the terms of a Pod's required anti-affinity."""
     rule = pod.spec.affinity.pod_anti_affinity if pod.spec.affinity else None
+    return list(rule.required or ()) if rule else []
+
+
+def pod_affinity(pod: Pod) -> list[PodAffinityTerm]:
+    """Return the terms of a Pod's required affinity to other Pods."""
+    rule = pod.spec.affinity.pod_affinity if pod.spec.affinity else None
     return list(rule.required or ()) if rule else []

@@ -22,6 +22,7 @@ from auditor.facts.landscape import ClusterIdentity
 from auditor.facts.rules.new_nodes import (
     ARCHITECTURE_KEYS,
     ARCHITECTURES,
+    NAME_KEYS,
     TYPE_KEYS,
     ZONE_KEYS,
     base_labels,
@@ -33,7 +34,7 @@ from auditor.facts.rules.new_nodes import (
     unmet,
     unmet_keys,
     untolerated,
-    values_asked,
+    zones_to_try,
 )
 from auditor.facts.rules.pod_requests import effective_requests
 from auditor.facts.table import NotKnown, Reason, ReasonKind, Table, said
@@ -41,6 +42,8 @@ from auditor.facts.text import Text, t
 
 Kind = tuple[str, str]
 """An instance type and its architecture; empty where that makes no difference."""
+GOING = ("deleting", "deleted", "removing")
+"""States of a pool that gets no node any more."""
 
 
 class PoolFits:
@@ -74,6 +77,8 @@ class PoolFits:
         """Return the pools that scale automatically. Raises NotKnown if a pool may be one and it is not known."""
         found = []
         for pool in self._pools.all():
+            if (pool.state or "").lower() in GOING:
+                continue
             what = t("whether node pool {pool} scales automatically", pool=pool.ref.path)
             if said(pool.auto_scaling, "cs", what):
                 found.append(pool)
@@ -130,6 +135,10 @@ class PoolFits:
         found = (self._vswitches.get(id_) for id_ in ids)
         return [vswitch for vswitch in found if vswitch is not None]
 
+    def carries(self, pool: NodePool, key: str) -> bool:
+        """Tell whether new nodes of a pool have a label of this key. Raises NotKnown if its nodes can't be read."""
+        return key in (*NAME_KEYS, *ZONE_KEYS, *ARCHITECTURE_KEYS, *TYPE_KEYS) or key in self._base(pool, {key})
+
     def suits(self, pod: Pod, labels: dict[str, str], zone: str) -> bool:
         """Tell whether labels, and a zone, are what a Pod asks for. Raises NotKnown if its volumes can't be read."""
         return suits_new_node(pod, labels) and self._volumes_allow(pod, zone)
@@ -184,7 +193,7 @@ class PoolFits:
             return Obstacle(Stage.LABELS, _tainted(taint.key, taint.value, taint.effect)) if taint else None
         if taint:
             return Obstacle(Stage.LABELS, _tainted(taint.key, taint.value, taint.effect))
-        zones = ["", *sorted(values_asked(pod, ZONE_KEYS))]
+        zones = zones_to_try(pod)
         base = self._base(pool, keys)
         kinds = self._kinds(pool, keys)
         labels = [
@@ -199,7 +208,8 @@ class PoolFits:
     def _is_told(self, pod: Pod, pool: NodePool, labels: Mapping[str, str]) -> bool:
         """Tell whether it is certain that new nodes lack what the Pod asks for: a component may label them later."""
         lacking = unmet_keys(pod, labels) - set(ZONE_KEYS)
-        late = [key for key in lacking - {*pool.labels, *ARCHITECTURE_KEYS, *TYPE_KEYS} if is_made_on_the_node(key)]
+        told = {*(pool.labels or ()), *ARCHITECTURE_KEYS, *TYPE_KEYS}
+        late = [key for key in lacking - told if is_made_on_the_node(key)]
         return len(late) < len(lacking) or not late or bool(self._room.of_pool(pool.id))
 
     def _base(self, pool: NodePool, keys: set[str]) -> dict[str, str]:
@@ -208,7 +218,7 @@ class PoolFits:
         if keys <= {*base, *ZONE_KEYS, *ARCHITECTURE_KEYS, *TYPE_KEYS} and "kubernetes.io/os" not in keys:
             return base
         if pool.id not in self._bases:
-            self._bases[pool.id] = {**base, **common_labels(self._room.of_pool(pool.id)), **pool.labels}
+            self._bases[pool.id] = {**base, **common_labels(self._room.of_pool(pool.id)), **(pool.labels or {})}
         return self._bases[pool.id]
 
     def _kinds(self, pool: NodePool, keys: set[str]) -> list[Kind]:
@@ -283,7 +293,7 @@ class PoolFits:
         keys = keys_asked(pod)
         if names and not keys.isdisjoint((*ARCHITECTURE_KEYS, *TYPE_KEYS)):
             base = self._base(pool, keys)
-            zones = ["", *values_asked(pod, ZONE_KEYS)]
+            zones = zones_to_try(pod)
             fitting = {
                 kind
                 for kind, arch in self._kinds(pool, keys)

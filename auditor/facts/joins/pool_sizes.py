@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from auditor.facts.cloud.cs import NodePool
+from auditor.facts.cloud.cs import Addon, NodePool
 from auditor.facts.cloud.ecs import InstanceType
 from auditor.facts.cloud.ess import InstancePattern
 from auditor.facts.joins.node_room import CAPACITIES, GIB, NodeRoom, Room, capacity
@@ -27,12 +27,14 @@ class PoolSizes:
         instance_types: Table[InstanceType],
         node_room: NodeRoom,
         deployments: Table[Deployment],
+        addons: Table[Addon],
     ) -> None:
         """Join the tables."""
         self._pool_types = pool_types
         self._instance_types = instance_types
         self._room = node_room
         self._deployments = deployments
+        self._addons = addons
 
     def names(self, pool: NodePool) -> list[str]:
         """Return the types that a pool names; empty where sizes stand in their place."""
@@ -62,7 +64,7 @@ class PoolSizes:
         if not able:
             return Obstacle(Stage.SIZE, _too_large(sizes, requests, disks))
         offered = self._not_offered(pool, requests)
-        return offered or self._by_room(pool, able, requests, unknown) or self._mixed(sizes, requests, unknown)
+        return offered or self._by_room(pool, able, requests, unknown) or self._mixed(pool, sizes, requests, unknown)
 
     def _sizes(self, names: Sequence[str]) -> tuple[list[InstanceType], list[Reason]]:
         sizes: list[InstanceType] = []
@@ -99,28 +101,50 @@ class PoolSizes:
         size, room, lacking = tightest
         return Obstacle(Stage.SIZE, _no_room(size, room, requests, lacking), False, not room.seen_on)
 
-    def _mixed(self, sizes: Sequence[InstanceType], requests: Requests, unknown: Sequence[Reason]) -> Obstacle | None:
+    def _mixed(
+        self, pool: NodePool, sizes: Sequence[InstanceType], requests: Requests, unknown: Sequence[Reason]
+    ) -> Obstacle | None:
         """Judge as the cluster autoscaler does, to which a mixed pool is as its smallest type in each respect."""
-        small = [size for size in sizes if _shortage(size, requests, 0)]
-        if not small:
-            if unknown:
-                raise NotKnown(*unknown)
+        gaps = list(unknown)
+        small: tuple[InstanceType, list[str]] | None = None
+        for size in sizes if len(sizes) > 1 else ():
+            try:
+                lacking = _shortage(size, requests, 0) or self._lacks_room(pool, size, requests)
+            except NotKnown as gap:
+                gaps += gap.reasons
+                continue
+            if lacking:
+                small = size, lacking
+                break
+        if small is None:
+            if gaps:
+                raise NotKnown(*gaps)
             return None
         if self._is_instant_only():
             return None
-        lacking = _shortage(small[0], requests, 0)
+        size, lacking = small
         text = t(
-            "only its larger types are large enough: {type} has no {resources}, and the cluster autoscaler takes a "
-            "mixed pool for its smallest type",
-            type=small[0].name,
+            "only its larger types are large enough: a node of type {type} has no room for {resources}, and the "
+            "cluster autoscaler takes a mixed pool for its smallest type",
+            type=size.name,
             resources=_amounts(requests, lacking),
         )
         return Obstacle(Stage.SIZE, text, False, True)
 
+    def _lacks_room(self, pool: NodePool, size: InstanceType, requests: Requests) -> list[str]:
+        """Return what no node of a type has enough of beside its DaemonSets; empty if one has."""
+        lacks = [room.lacks(requests) for room in self._room.rooms(size, pool.id)]
+        return lacks[0] if lacks and all(lacks) else []
+
     def _is_instant_only(self) -> bool:
         """Tell whether node instant scaling, which looks at each type, is all that scales the cluster."""
         instant, usual = (self._deployments.get(f"{NAMESPACE}/{n}") for n in (INSTANT_AUTOSCALER, CLUSTER_AUTOSCALER))
-        return instant is not None and usual is None
+        if instant is not None or usual is not None:
+            return usual is None
+        # Neither is in the cluster: one may run outside of it.
+        addons = (self._addons.get(name) for name in (INSTANT_AUTOSCALER, CLUSTER_AUTOSCALER))
+        instant_is_on, usual_is_on = (addon is not None and addon.state.lower() == "active" for addon in addons)
+        return instant_is_on and not usual_is_on
 
     def _not_offered(self, pool: NodePool, requests: Requests) -> Obstacle | None:
         """Judge resources that no instance type says it has, by the nodes that the pool has; without any, none is."""

@@ -81,6 +81,12 @@ class Provisioners:
         """Tell whether the cluster mounts with Flexvolume, and not with CSI. Raises NotKnown."""
         return self._health.daemonset(FLEXVOLUME) is not None and self._health.daemonset(CSI_PLUGIN) is None
 
+    def _is_known_to_use_flexvolume(self) -> bool:
+        try:
+            return self.is_flexvolume_cluster()
+        except NotKnown:
+            return False
+
     def _of_ack(self, component: str) -> Runner:
         workload = self._health.workload(component)
         if workload is None:
@@ -100,11 +106,13 @@ class Provisioners:
 
     def _without_workload(self, component: str) -> Runner:
         ref = kubernetes_ref("Deployment", component, NAMESPACE)
-        if self._health.runs_outside(component):
-            # Where Flexvolume mounts, nothing could use what a CSI provisioner makes: the add-on is a leftover.
-            if component != CSI_PROVISIONER or not self.is_flexvolume_cluster():
-                return Runner(Running.YES, component, ref, t("ACK runs it outside of the cluster"))
+        if component == CSI_PROVISIONER and self._is_known_to_use_flexvolume():
+            # Where Flexvolume mounts, nothing could use what a CSI provisioner makes: an add-on is a leftover.
             return Runner(Running.MISSING, component, ref, t("does not exist; the cluster mounts with Flexvolume"))
+        if self._health.runs_outside(component):
+            if component == CSI_PROVISIONER:
+                self.is_flexvolume_cluster()  # raises NotKnown where it may be one
+            return Runner(Running.YES, component, ref, t("ACK runs it outside of the cluster"))
         addon = self._health.addon(component)
         if addon is not None:
             detail = t("does not exist, and its add-on {addon} is {state}", addon=addon.name, state=addon.state)

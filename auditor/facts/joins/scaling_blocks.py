@@ -151,7 +151,8 @@ class ScalingBlocks:
         return GroupState(group, tuple(found), tuple(dict.fromkeys(reasons)), growing)
 
     def _at_maximum(self, pool: NodePool, group: ScalingGroup) -> Iterator[Blocked]:
-        bounds = [bound for bound in (group.max_size, pool.max_instances) if bound]
+        # A pool says 0 also where it says nothing; a group that may have 0 instances can't grow.
+        bounds = [bound for bound in (group.max_size, pool.max_instances or None) if bound is not None]
         what = t("how many instances scaling group {group} has, and how many it may have", group=group.id)
         total = said(group.total_capacity, "ess", what)
         most = said(min(bounds, default=None), "ess", what)
@@ -301,10 +302,11 @@ def _out_of_order(group: ScalingGroup) -> Blocked | None:
     if group.system_suspended:
         text = t("Auto Scaling has suspended it, as its scaling failed again and again")
         return Blocked(Block.SUSPENDED, text, {"system_suspended": True})
-    processes = [name for name in group.suspended_processes if name.lower().replace("-", "") == SCALE_OUT]
+    suspended = said(group.suspended_processes, "ess", t("the suspended processes of {group}", group=group.id))
+    processes = [name for name in suspended if name.lower().replace("-", "") == SCALE_OUT]
     if processes:
         text = t("its process {process} is suspended", process=processes[0])
-        return Blocked(Block.SUSPENDED, text, {"suspended_processes": group.suspended_processes})
+        return Blocked(Block.SUSPENDED, text, {"suspended_processes": suspended})
     return None
 
 

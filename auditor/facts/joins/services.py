@@ -13,7 +13,8 @@ from auditor.facts.kubernetes.services import (
     Service,
     ServicePort,
 )
-from auditor.facts.table import NotKnown, Table
+from auditor.facts.table import NotKnown, Reason, ReasonKind, Table
+from auditor.facts.text import t
 
 NLB_CLASS = "alibabacloud.com/nlb"
 CLASS_ANNOTATION = "service.beta.kubernetes.io/class"
@@ -118,7 +119,9 @@ class ServiceLoadBalancers:
                 found = self._clb.known_where("address", lambda row: row.address, entry.ip)
                 if found:
                     return found[0]
-        self._clb.all()  # only a complete list can say that there is none
+        untold = [row.id for row in self._clb.all() if not row.tags_are_said]
+        if untold:  # only a complete list can say that there is none
+            raise NotKnown(Reason("slb", ReasonKind.MALFORMED, t("the answer left out the tags of {ids}", ids=untold)))
         return None
 
     def _nlb_by_name_or_address(self, service: Service) -> NetworkLoadBalancer | None:

@@ -59,10 +59,19 @@ class PodAntiAffinity(msgspec.Struct, rename="camel", frozen=True, gc=False):
     )
 
 
+class PodAffinity(msgspec.Struct, rename="camel", frozen=True, gc=False):
+    """Other Pods that a Pod must be near."""
+
+    required: list[PodAffinityTerm] | None = msgspec.field(
+        default=None, name="requiredDuringSchedulingIgnoredDuringExecution"
+    )
+
+
 class Affinity(msgspec.Struct, rename="camel", frozen=True, gc=False):
-    """Affinity of a Pod; the parts about nodes, and about Pods that it must not be near."""
+    """Affinity of a Pod; the parts about nodes, and about Pods that it must, or must not, be near."""
 
     node_affinity: NodeAffinity | None = None
+    pod_affinity: PodAffinity | None = None
     pod_anti_affinity: PodAntiAffinity | None = None
 
 

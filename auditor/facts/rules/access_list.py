@@ -31,11 +31,13 @@ class AccessFilter:
         kind: what it is.
         entries: the ranges of all its lists.
         list_ids: the lists.
+        written: the entries of each list, as they are written there.
     """
 
     kind: AccessKind
     entries: AddressSet = field(default_factory=AddressSet)
     list_ids: tuple[str, ...] = ()
+    written: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @property
     def is_unpredictable(self) -> bool:
@@ -59,6 +61,15 @@ class AccessFilter:
             case _:
                 return AddressSet()
 
+    def deciding(self, refused: AddressSet) -> dict[str, list[str]]:
+        """Return the black lists that hold some of the refused addresses, each with the entries that do."""
+        found: dict[str, list[str]] = {}
+        for list_id, entries in self.written if self.kind is AccessKind.BLACK else ():
+            holding = [entry for entry in entries if AddressSet.of(entry) & refused]
+            if holding:
+                found[list_id] = holding
+        return found
+
 
 def access_filter(listener: Listener, access_control_lists: Table[AccessControlList]) -> AccessFilter:
     """Return the access control of a listener. Raises NotKnown if its lists, or what they hold, are not known."""
@@ -74,10 +85,12 @@ def access_filter(listener: Listener, access_control_lists: Table[AccessControlL
     except ValueError:
         raise NotKnown(_malformed(place, kind)) from None
     entries = AddressSet()
+    written: list[tuple[str, tuple[str, ...]]] = []
     for list_id in listener.acl_ids:
         found = said(access_control_lists.get(list_id), "slb", t("the entries of access control list {id}", id=list_id))
         entries |= _entries_of(found)
-    return AccessFilter(access, entries, tuple(listener.acl_ids))
+        written.append((list_id, tuple(found.entries)))
+    return AccessFilter(access, entries, tuple(listener.acl_ids), tuple(written))
 
 
 def _entries_of(found: AccessControlList) -> AddressSet:

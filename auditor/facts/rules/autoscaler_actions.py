@@ -5,6 +5,7 @@ policy ``AliyunCSManagedAutoScalerRolePolicy`` as RAM publishes it, v12 of 2025-
 """
 
 import re
+from collections.abc import Iterable
 
 SERVICE_ROLE = "AliyunCSManagedAutoScalerRole"
 """The role that a managed cluster's autoscaler takes, through the token in :data:`TOKEN_SECRET`."""
@@ -20,6 +21,9 @@ CLUSTER_AUTOSCALER = "cluster-autoscaler"
 INSTANT_AUTOSCALER = "ack-goatscaler"
 AUTOSCALERS = (CLUSTER_AUTOSCALER, INSTANT_AUTOSCALER)
 """The Deployments, and the add-ons, of node auto scaling and of node instant scaling."""
+
+_IMAGES = ("cluster-autoscaler", "cluster-autoscaler-amd64", "cluster-autoscaler-arm64", "goatscaler", "acs/autoscaler")
+"""The repositories of their images, ACK's and the open-source project's; with the folder where a name is common."""
 
 ACTIONS = (
     "ess:DescribeScalingGroups",
@@ -65,6 +69,8 @@ The EIP actions are left out: only groups that bind an EIP need them.
 """
 
 _ACK_VERSION = re.compile(r"^v?(?P<major>\d+)\.(?P<minor>\d+)\..*aliyun")
+_UPSTREAM_VERSION = re.compile(r"^v?\d+\.\d+\.\d+$")
+_WITH_TOKEN = (1, 28)
 _NUMBERED_LIKE_KUBERNETES = (1, 20)
 """ACK's autoscaler was v1.3.x for years, then took the minor version of its Kubernetes (inferred from its tags)."""
 
@@ -80,6 +86,42 @@ def uses_newer_actions(autoscaler: str, version: str) -> bool:
         return True
     match = _ACK_VERSION.match(version)
     return match is not None and (int(match["major"]), int(match["minor"])) >= _NUMBERED_LIKE_KUBERNETES
+
+
+def is_autoscaler(name: str, images: Iterable[str]) -> bool:
+    """Tell whether a Deployment is an autoscaler of nodes: by its name, or, as Helm names its objects, by an image."""
+    return name in AUTOSCALERS or any(
+        f"/{_repository(image)}".endswith(f"/{one}") for image in images for one in _IMAGES
+    )
+
+
+def asks_without_token(autoscaler: str, tag: str) -> bool | None:
+    """Tell whether an autoscaler of a version asks the metadata service of its node without a token.
+
+    A node can be told to answer none but requests with a token (IMDSv2). ACK supports that from clusters of 1.28 on
+    ("Access ECS instance metadata in enhanced mode only", read 2026-11); the open-source autoscaler always asks
+    without one (github.com/kubernetes/autoscaler, cloudprovider/alicloud/metadata, read 2026-11).
+
+    Args:
+        autoscaler: the name of its Deployment.
+        tag: the tag of its image; empty if not known.
+
+    Returns:
+        None if the tag does not tell.
+    """
+    match = _ACK_VERSION.match(tag)
+    if autoscaler == INSTANT_AUTOSCALER:
+        return False
+    if match is not None:
+        return (int(match["major"]), int(match["minor"])) < _WITH_TOKEN
+    return True if _UPSTREAM_VERSION.match(tag) else None
+
+
+def _repository(image: str) -> str:
+    """Return an image reference without its tag and digest."""
+    whole = image.partition("@")[0]
+    folder, slash, name = whole.rpartition("/")
+    return f"{folder}{slash}{name.partition(':')[0]}"
 
 
 def image_tag(image: str) -> str:

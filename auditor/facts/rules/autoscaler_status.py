@@ -5,6 +5,7 @@ cluster-autoscaler/clusterstate). Of both only the scale-up of each node group i
 """
 
 import re
+from datetime import UTC, datetime
 
 STATUS_MAP = "kube-system/cluster-autoscaler-status"
 BACKOFF = "backoff"
@@ -13,6 +14,9 @@ _NAME = re.compile(r"^\s*(?:-\s*)?name:\s*(\S+)", re.IGNORECASE)
 _SECTION = re.compile(r"^\s*(health|scaleup|scaledown):\s*(\w*)", re.IGNORECASE)
 _STATUS = re.compile(r"^\s*status:\s*(\w+)", re.IGNORECASE)
 _TIME = re.compile(r"^\s*(?:time:|cluster-autoscaler status at)\s*(.+?):?\s*$", re.IGNORECASE)
+
+
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)")
 
 
 def groups_in_backoff(text: str) -> list[str]:
@@ -36,3 +40,17 @@ def groups_in_backoff(text: str) -> list[str]:
 def written_at(text: str) -> str:
     """Return when the status was written, in its own words; empty if it does not say."""
     return next((match[1] for line in text.splitlines() if (match := _TIME.match(line))), "")
+
+
+def moment_of(text: str) -> datetime | None:
+    """Return the moment that a status names (``2026-11-23 07:59:36.12 +0000 UTC``), to the second; None if none.
+
+    The autoscaler writes it in UTC.
+    """
+    match = _MOMENT.search(text)
+    if match is None:
+        return None
+    try:
+        return datetime.fromisoformat(f"{match[1]}T{match[2]}").replace(tzinfo=UTC)
+    except ValueError:
+        return None

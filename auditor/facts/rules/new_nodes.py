@@ -14,6 +14,8 @@ from auditor.facts.kubernetes.nodes import Node, Taint
 from auditor.facts.kubernetes.pods import NodeSelectorTerm, Pod
 from auditor.facts.kubernetes.volumes import DISK_ZONE_KEYS
 from auditor.facts.rules.scheduling import CORDON_TAINT, first_untolerated, requirement_holds, suits_labels
+from auditor.facts.table import said
+from auditor.facts.text import t
 
 POOL_LABEL = "alibabacloud.com/nodepool-id"
 ZONE_KEYS = DISK_ZONE_KEYS
@@ -29,10 +31,13 @@ ARCHITECTURES = {"X86": "amd64", "ARM": "arm64"}
 _OF_ONE_NODE = frozenset({*ZONE_KEYS, *TYPE_KEYS, *NAME_KEYS})
 _MADE_ON_THE_NODE = ("kubernetes.io", "k8s.io", "alibabacloud.com", "aliyun.com", "aliyun.accelerator", "nvidia.com")
 _NEW_NAME = "<a new node>"
+_ANY_ZONE = "<a zone>"
 
 
 def base_labels(pool: NodePool, cluster_id: str, region: str) -> dict[str, str]:
     """Return the labels that every new node of a pool gets; zone, type, architecture and name are left out.
+
+    Raises NotKnown where the pool does not say its own.
 
     ACK's pools are taken to run Linux: which system a pool has is not said.
     """
@@ -40,7 +45,7 @@ def base_labels(pool: NodePool, cluster_id: str, region: str) -> dict[str, str]:
         **dict.fromkeys(SYSTEM_KEYS, "linux"),
         **dict.fromkeys(REGION_KEYS, region),
         "ack.aliyun.com": cluster_id,
-        **pool.labels,
+        **said(pool.labels, "cs", t("the labels of node pool {pool}", pool=pool.ref.path)),
         POOL_LABEL: pool.id,
     }
 
@@ -71,13 +76,14 @@ def suits_new_node(pod: Pod, labels: Mapping[str, str]) -> bool:
 
 
 def pool_taints(pool: NodePool) -> list[Taint]:
-    """Return the taints of a pool's new nodes; one that is made unschedulable has that taint too."""
-    taints = [Taint(taint.key, taint.effect, taint.value) for taint in pool.taints]
+    """Return the taints of a pool's new nodes; one that is made unschedulable has that taint too. Raises NotKnown."""
+    given = said(pool.taints, "cs", t("the taints of node pool {pool}", pool=pool.ref.path))
+    taints = [Taint(taint.key, taint.effect, taint.value) for taint in given]
     return [*taints, Taint(CORDON_TAINT, "NoSchedule")] if pool.unschedulable else taints
 
 
 def untolerated(pod: Pod, pool: NodePool) -> Taint | None:
-    """Return the first taint of a pool's new nodes that the Pod does not tolerate; None if it tolerates all."""
+    """Return the first taint of a pool's new nodes that the Pod does not tolerate; None for none. Raises NotKnown."""
     return first_untolerated(pod.spec.tolerations or (), pool_taints(pool))
 
 
@@ -95,6 +101,23 @@ def values_asked(pod: Pod, keys: Iterable[str]) -> set[str]:
             if one.key in wanted:
                 values.update(one.values or ())
     return values
+
+
+def values_refused(pod: Pod, keys: Iterable[str]) -> set[str]:
+    """Return the values that the Pod's required affinity shuts out for any of these label keys."""
+    wanted = set(keys)
+    return {
+        value
+        for term in _terms(pod)
+        for one in term.match_expressions or ()
+        if one.key in wanted and one.operator == "NotIn"
+        for value in one.values or ()
+    }
+
+
+def zones_to_try(pod: Pod) -> list[str]:
+    """Return the zones that make a difference to the Pod's selector and affinity: those it names, any other, none."""
+    return ["", _ANY_ZONE, *sorted(values_asked(pod, ZONE_KEYS))]
 
 
 def insists_on(pod: Pod, key: str, value: str) -> bool:
@@ -133,11 +156,13 @@ def names_of_nodes(pod: Pod) -> list[str]:
     """Return the nodes that the Pod's selector or affinity names, if it can be on these only; else nothing."""
     selector = pod.spec.node_selector or {}
     named = [selector[key] for key in NAME_KEYS if key in selector]
-    terms = list(_terms(pod))
+    return sorted({*named, *names_in_terms(_terms(pod))})
+
+
+def names_in_terms(terms: Iterable[NodeSelectorTerm]) -> list[str]:
+    """Return the nodes that terms name, if each of them admits named nodes only; else nothing."""
     by_term = [[value for one in _naming(term) for value in one.values or ()] for term in terms]
-    if terms and all(by_term):
-        named += [name for names in by_term for name in names]
-    return sorted(set(named))
+    return sorted({name for names in by_term for name in names}) if all(by_term) else []
 
 
 def _naming(term: NodeSelectorTerm) -> Iterator[LabelSelectorRequirement]:

@@ -88,7 +88,7 @@ def landscape(
         "pods": [pod()],
         "nodes": [make.node("a", labels=POOL_LABEL)],
         "instance_roles": [InstanceRole("i-a", WORKER_ROLE)],
-        "clusters": [Cluster(kit.CLUSTER_ID, worker_role_name=WORKER_ROLE)],
+        "clusters": [Cluster(kit.CLUSTER_ID, type="ManagedKubernetes", worker_role_name=WORKER_ROLE)],
         "node_pools": [NodePool("np-1", "burst", auto_scaling=True, scaling_group_id="asg-1", role_name=WORKER_ROLE)],
         "roles": [Role(SERVICE_ROLE), Role(WORKER_ROLE)],
         "attached_policies": [

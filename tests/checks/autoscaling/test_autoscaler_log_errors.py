@@ -173,6 +173,37 @@ def test_quiet(logs: ContainerLog) -> None:
     kit.stays_quiet(CHECK, landscape(logs))
 
 
+def test_of_a_log_that_was_cut_nothing_is_said_of_the_rest() -> None:
+    result, findings = kit.run(CHECK, landscape(msgspec.structs.replace(log(), is_cut=True)))
+    assert (findings, result.status) == ((), Status.NOT_EVALUATED)
+    assert {reason.kind for reason in result.reasons} == {ReasonKind.TRUNCATED}
+    cut = msgspec.structs.replace(log("E1123 NoStock"), is_cut=True)
+    result, findings = kit.run(CHECK, landscape(cut))
+    assert [finding.evidence["pattern"] for finding in findings] == ["no-stock"]
+    assert {reason.kind for reason in result.reasons} == {ReasonKind.TRUNCATED}
+
+
+TOO_SMALL = "I1123 Pod shop/big can't be scheduled on asg-1: Insufficient cpu"
+
+
+@pytest.mark.parametrize(
+    "tables",
+    [
+        pytest.param({"events": [event(WAITING, "TriggeredScaleUp")]}, id="a node is on its way"),
+        pytest.param({"pods": [POD, waiting(made=before(seconds=40))]}, id="it was just made"),
+        pytest.param({"pods": [POD, waiting(spec={"priority": -20})]}, id="expendable"),
+    ],
+)
+def test_a_pod_that_does_not_wait_in_vain(tables: dict[str, Any]) -> None:
+    kit.stays_quiet(CHECK, landscape(log(TOO_SMALL), **{"pods": [POD, WAITING], **tables}))
+
+
+def test_whether_a_node_is_on_its_way_is_not_known() -> None:
+    base = landscape(log(TOO_SMALL), pods=[POD, WAITING])
+    one(base)
+    kit.is_not_evaluated(CHECK, kit.without(base, "events"))
+
+
 def test_without_an_autoscaler_in_the_cluster() -> None:
     kit.stays_quiet(CHECK, landscape(pods=[]), Status.NOT_APPLICABLE)
 
@@ -227,6 +258,19 @@ def test_a_failed_scale_up_by_an_event_of_the_status() -> None:
 def test_signs_stand_in_for_an_autoscaler_outside_of_the_cluster() -> None:
     base = landscape(pods=[], config_maps=[status_map(STATUS_YAML.format(state="Backoff"))])
     assert one(base, "kube-system/cluster-autoscaler-status").certainty is Certainty.LIKELY
+
+
+def test_a_status_that_was_left_behind() -> None:
+    old = STATUS_YAML.format(state="Backoff").replace("2026-11-23 07:59", "2026-11-21 07:59")
+    kit.stays_quiet(CHECK, landscape(pods=[], config_maps=[status_map(old)]), Status.NOT_APPLICABLE)
+    instant = make.pod("kube-system/ack-goatscaler-x", "a", labels={"app": "ack-goatscaler"})
+    assert not kit.run(CHECK, landscape(container_logs=OFF, pods=[instant], config_maps=[status_map(old)]))[1]
+    assert kit.run(CHECK, landscape(container_logs=OFF, config_maps=[status_map(old)]))[1]
+
+
+def test_an_event_that_another_overtook() -> None:
+    events = [event(WAITING, "NotTriggerScaleUp", "1 Insufficient cpu", minutes=9), event(WAITING, "TriggeredScaleUp")]
+    assert not kit.run(CHECK, landscape(container_logs=OFF, pods=[POD, WAITING], events=events))[1]
 
 
 def test_signs_are_not_asked_where_the_log_is_read() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from auditor.facts.cloud.cs import Addon
+from auditor.facts.cloud.cs import Addon, Cluster
 from auditor.facts.kubernetes.pods import Pod
 from auditor.facts.kubernetes.workloads import Deployment
 from auditor.facts.landscape import Landscape
@@ -63,6 +63,7 @@ def landscape(*deployments: Deployment, pods: Any = None, enabled: bool = True, 
         "deployments": deployments,
         "pods": [pod()] if pods is None else pods,
         "node_pools": [pool(auto_scaling=enabled)],
+        "clusters": [Cluster(kit.CLUSTER_ID, type="ManagedKubernetes")],
         **tables,
     }
     return kit.landscape(**given)
@@ -130,6 +131,54 @@ def test_scaled_to_zero_on_purpose() -> None:
     kit.stays_quiet(CHECK, landscape(zero, deployment("ack-goatscaler"), pods=[INSTANT]))
     outside = landscape(zero, pods=[], addons=[Addon("ack-goatscaler", "v0.6", "active")])
     kit.stays_quiet(CHECK, outside, Status.NOT_APPLICABLE)
+
+
+DEDICATED = [Cluster(kit.CLUSTER_ID, type="Kubernetes")]
+
+
+def test_of_a_dedicated_cluster_nothing_runs_outside() -> None:
+    finding = one(landscape(addons=[Addon("cluster-autoscaler", "v1", "active")], clusters=DEDICATED, pods=[]))
+    assert [hop.ref.kind for hop in finding.trail if hop.state is HopState.BROKEN] == ["Deployment"]
+    zero = deployment(ready=0, replicas=0)
+    one(landscape(zero, pods=[], addons=[Addon("ack-goatscaler", "v0.6", "active")], clusters=DEDICATED))
+
+
+@pytest.mark.parametrize("clusters", [[], [Cluster(kit.CLUSTER_ID)]])
+def test_the_type_of_the_cluster_was_not_said(clusters: list[Cluster]) -> None:
+    base = landscape(addons=[Addon("cluster-autoscaler", "v1", "active")], clusters=clusters, pods=[])
+    result, findings = kit.run(CHECK, base)
+    assert (findings, result.status) == ((), Status.NOT_EVALUATED)
+    one(landscape(clusters=clusters, pods=[]))
+
+
+@pytest.mark.parametrize(
+    "image", ["registry.k8s.io/autoscaling/cluster-autoscaler:v1.30.0", "r.example.com:5000/acs/autoscaler@sha256:0"]
+)
+def test_helm_names_it_in_its_own_way(image: str) -> None:
+    installed = named_by_helm(image)
+    kit.stays_quiet(CHECK, landscape(installed, pods=[ELSEWHERE]))
+    one(landscape(named_by_helm(image, ready=0), pods=[]), "scaling/ca-alicloud-cluster-autoscaler")
+
+
+@pytest.mark.parametrize(
+    "image",
+    ["r.example.com/cpa/cluster-proportional-autoscaler:v1", "r.example.com/acs/vpa-recommender:v1", "autoscaler"],
+)
+def test_what_scales_something_else_is_no_autoscaler(image: str) -> None:
+    one(landscape(named_by_helm(image), pods=[ELSEWHERE]))
+
+
+def named_by_helm(image: str, ready: int = 1) -> Deployment:
+    data = {
+        "metadata": make.meta("ca-alicloud-cluster-autoscaler", "scaling", creationTimestamp=before(days=3)),
+        "spec": {
+            "replicas": 1,
+            "selector": {"matchLabels": {"app": "cluster-autoscaler"}},
+            "template": {"spec": {"containers": [{"name": "main", "image": image}]}},
+        },
+        "status": {"readyReplicas": ready, "replicas": 1},
+    }
+    return msgspec.convert(data, Deployment)
 
 
 # Not ready, crashing

@@ -7,6 +7,7 @@ import pytest
 
 from auditor.facts.cloud.cs import PoolTaint
 from auditor.facts.kubernetes.pods import Pod
+from auditor.facts.kubernetes.volumes import PersistentVolume
 from auditor.facts.landscape import Landscape
 from auditor.judge.outcome import ReportedFinding, Status
 from auditor.judge.verdicts import Certainty, HopState, Severity
@@ -301,3 +302,59 @@ def test_a_landscape_of_an_older_version_has_no_scheduler_name() -> None:
     pod = waiting(message='persistentvolumeclaim "data" not found')
     old = msgspec.structs.replace(pod, spec=msgspec.structs.replace(pod.spec, scheduler_name=""))
     one(landscape(old))
+
+
+# Volumes of one node, Pods to be near to, labels to spread over
+
+NOT_NEAR = ("2 node(s) had untolerated taint {a: b}", "1 node(s) didn't match pod affinity rules")
+
+
+def near(key: str) -> dict[str, Any]:
+    term = {"topologyKey": key, "labelSelector": {"matchLabels": {"app": "web"}}}
+    return {"affinity": {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}}
+
+
+def spread(key: str) -> dict[str, Any]:
+    rule = {"maxSkew": 1, "topologyKey": key, "whenUnsatisfiable": "DoNotSchedule", "labelSelector": {}}
+    return {"topologySpreadConstraints": [rule]}
+
+
+def local_volume(*names: str) -> PersistentVolume:
+    term = {"matchExpressions": [{"key": HOST, "operator": "In", "values": list(names)}]}
+    spec = {"nodeAffinity": {"required": {"nodeSelectorTerms": [term]}}}
+    return msgspec.convert({"metadata": make.meta("pv"), "spec": spec}, PersistentVolume)
+
+
+def test_a_volume_that_is_on_one_node() -> None:
+    base = landscape(
+        waiting(message=FULL, claims=["data"]),
+        persistent_volume_claims=[make.volume_claim("shop/data", "pv")],
+        persistent_volumes=[local_volume("b")],
+    )
+    finding = one(base)
+    assert finding.evidence["named"] == ["b"]
+    assert [(hop.ref.kind, hop.state) for hop in finding.trail] == [
+        ("Pod", HopState.OK),
+        ("PersistentVolume", HopState.OK),
+        ("Node", HopState.BROKEN),
+    ]
+    for table in ("persistent_volumes", "persistent_volume_claims"):
+        kit.is_not_evaluated(CHECK, kit.without(base, table))
+
+
+def test_a_new_node_stands_alone_and_near_to_nobody() -> None:
+    message = f"0/3 nodes are available: {', '.join(NOT_NEAR)}."
+    web = make.pod("shop/web", "k", labels={"app": "web"})
+    nodes = [node("a", "h", of="burst"), node("k", "i")]
+    one(landscape(waiting(message=message, spec=near(HOST)), web, nodes=nodes))
+    kit.stays_quiet(CHECK, landscape(waiting(message=message, spec=near(ZONE)), web, nodes=nodes))
+    elsewhere = [node("a", "h", of="burst"), node("k", "k")]
+    one(landscape(waiting(message=message, spec=near(ZONE)), web, nodes=elsewhere))
+
+
+def test_a_label_to_spread_over() -> None:
+    words = "3 node(s) didn't match pod topology spread constraints (missing required label)"
+    lacking = waiting(message=f"0/3 nodes are available: {words}.", spec=spread("rack"))
+    one(landscape(lacking))
+    kit.stays_quiet(CHECK, landscape(lacking, pools=[pool(labels={"rack": "r1"})]))
+    kit.stays_quiet(CHECK, landscape(waiting(message=f"0/3 nodes are available: {words}.", spec=spread(HOST))))

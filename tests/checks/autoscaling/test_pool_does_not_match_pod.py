@@ -193,3 +193,8 @@ def test_whether_a_pool_scales_was_not_said() -> None:
     result, findings = kit.run(CHECK, landscape(SSD, pools=[pool(), pool("odd", auto_scaling=None)]))
     assert not findings
     assert result.status is Status.NOT_EVALUATED
+
+
+@pytest.mark.parametrize("operator", [("Exists",), ("NotIn", "cn-hangzhou-x")])
+def test_any_zone_will_do(operator: tuple[str, ...]) -> None:
+    kit.stays_quiet(CHECK, landscape(waiting(spec=affinity(expression("topology.kubernetes.io/zone", *operator)))))

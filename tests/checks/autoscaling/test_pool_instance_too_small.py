@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from auditor.facts.cloud.cs import PoolPattern
+from auditor.facts.cloud.cs import Addon, PoolPattern
 from auditor.facts.cloud.ess import InstancePattern, ScalingConfiguration
 from auditor.facts.kubernetes.pods import Pod
 from auditor.facts.landscape import Landscape
@@ -291,3 +291,27 @@ def test_a_request_that_cannot_be_read() -> None:
     result, findings = kit.run(CHECK, landscape(waiting(cpu="many")))
     assert not findings
     assert {reason.kind for reason in result.reasons} == {ReasonKind.MALFORMED}
+
+
+# Mixed pools, as to what is left on their nodes
+
+
+def test_a_mixed_pool_counts_as_its_smallest_type_in_what_is_left_too() -> None:
+    nodes = [node("a", of="burst"), node("b", of="burst", kind=MEDIUM)]
+    base = landscape(waiting(cpu="4"), pools=[pool(types=[LARGE, MEDIUM])], nodes=nodes)
+    finding = one(base)
+    assert finding.certainty is Certainty.LIKELY
+    assert MEDIUM in str(finding.message)
+    kit.stays_quiet(CHECK, landscape(waiting(cpu="3"), pools=[pool(types=[LARGE, MEDIUM])], nodes=nodes))
+    kit.is_not_evaluated(CHECK, kit.without(base, "nodes"))
+
+
+def test_which_autoscaler_runs_outside() -> None:
+    def base(*names: str) -> Landscape:
+        addons = [Addon(name, "v1", "active") for name in names]
+        return landscape(waiting(cpu="6"), pools=[pool(types=[LARGE, MEDIUM])], deployments=[], addons=addons)
+
+    kit.stays_quiet(CHECK, base("ack-goatscaler"))
+    one(base("cluster-autoscaler"))
+    one(base("ack-goatscaler", "cluster-autoscaler"))
+    kit.is_not_evaluated(CHECK, kit.without(base("ack-goatscaler"), "addons"))

@@ -1,12 +1,13 @@
 """autoscaling/role-lacks-permission."""
 
 import json
+from typing import Any
 
 import msgspec
 import pytest
 
 from auditor.facts.cloud.cs import Addon, Cluster, NodePool
-from auditor.facts.cloud.ecs import InstanceRole
+from auditor.facts.cloud.ecs import Instance, InstanceRole
 from auditor.facts.cloud.ram import AttachedPolicies, Policy, Role
 from auditor.facts.kubernetes.workloads import Deployment
 from auditor.facts.landscape import Landscape
@@ -25,6 +26,7 @@ from tests.checks.autoscaling.autoscalers import (
     POOL_LABEL,
     TOKEN_VOLUME,
     WORKER_ROLE,
+    Json,
     deployment,
     landscape,
     pod,
@@ -470,6 +472,64 @@ def test_an_autoscaler_outside_is_not_looked_for_beside_a_deployment() -> None:
     kit.stays_quiet(CHECK, base)
 
 
+def test_of_a_dedicated_cluster_nothing_runs_outside() -> None:
+    base = landscape(
+        addons=[Addon("cluster-autoscaler", "v1.36.0.1-x-aliyun", "active")],
+        service=[],
+        clusters=[Cluster(kit.CLUSTER_ID, type="Kubernetes")],
+    )
+    kit.stays_quiet(CHECK, base, Status.NOT_APPLICABLE)
+
+
+# The metadata service of the instance
+
+UPSTREAM_IMAGE = "registry.k8s.io/autoscaling/cluster-autoscaler:v1.32.1"
+LATER_IMAGE = "registry.example.com/acs/autoscaler:v1.28.0-1-aliyun"
+
+
+def hardened(image: str, tokens: str | None = "required", *volumes: Json, **tables: Any) -> Landscape:
+    given = {"instances": [Instance("i-a", http_tokens=tokens)], **tables}
+    return landscape(deployment("cluster-autoscaler", *volumes, image=image), **given)
+
+
+@pytest.mark.parametrize("image", [OLD_IMAGE, UPSTREAM_IMAGE, "registry.example.com/acs/autoscaler:v1.26.1-1-aliyun"])
+def test_an_old_autoscaler_sends_no_token_where_one_is_wanted(image: str) -> None:
+    finding = one(hardened(image), WORKER_ROLE)
+    assert (finding.severity, finding.certainty) == (Severity.HIGH, Certainty.LIKELY)
+    assert [hop.ref.kind for hop in finding.trail if hop.state is HopState.BROKEN] == ["Instance"]
+    assert finding.evidence["http_tokens"] == "required"
+    assert any("ModifyInstanceMetadataOptions" in step.command for step in finding.remedy)
+
+
+@pytest.mark.parametrize(
+    "base",
+    [
+        pytest.param(hardened(OLD_IMAGE, "optional"), id="none is wanted"),
+        pytest.param(hardened(LATER_IMAGE), id="a later one"),
+        pytest.param(hardened(NEW_IMAGE), id="a new one"),
+        pytest.param(hardened(OLD_IMAGE, instances=[]), id="the instance is gone"),
+    ],
+)
+def test_the_metadata_service_answers(base: Landscape) -> None:
+    kit.stays_quiet(CHECK, base)
+
+
+def test_the_metadata_service_is_not_asked_where_a_token_of_ack_is_used() -> None:
+    kit.stays_quiet(CHECK, hardened(OLD_IMAGE, "required", TOKEN_VOLUME, worker=[policy("w", FULL)]))
+
+
+@pytest.mark.parametrize("base", [hardened("registry.example.com/tools/scaler:latest"), hardened(OLD_IMAGE, None)])
+def test_whether_a_token_is_sent_or_wanted_is_not_known(base: Landscape) -> None:
+    result, findings = kit.run(CHECK, base)
+    assert not findings
+    assert result.status is Status.NOT_EVALUATED
+
+
+def test_instances_that_are_not_known() -> None:
+    kit.is_not_evaluated(CHECK, kit.without(hardened(OLD_IMAGE), "instances"))
+    kit.stays_quiet(CHECK, kit.without(hardened(NEW_IMAGE), "instances"))
+
+
 # Gaps
 
 LACKING = landscape(TOKEN, service=[policy("service", WITHOUT_EXECUTE)], worker=[policy("worker", FULL)])
@@ -490,7 +550,7 @@ GAPS = {
     ),
     "outside": (
         OUTSIDE,
-        {"deployments", "node_pools", "addons", "attached_policies"},
+        {"deployments", "node_pools", "addons", "clusters", "attached_policies"},
         {"roles"},
     ),
 }

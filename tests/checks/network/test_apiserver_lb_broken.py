@@ -49,7 +49,9 @@ class TestFound:
         assert finding.severity is Severity.CRITICAL
 
     def test_one_server_of_two(self) -> None:
-        assert found(load_balancer_health=[health("normal", "abnormal")]).severity is Severity.HIGH
+        finding = found(load_balancer_health=[health("normal", "abnormal")])
+        assert finding.severity is Severity.CRITICAL
+        assert "1 of 2" in str(finding.message)
 
     def test_two_faults_are_two_findings(self) -> None:
         base = landscape(listeners=[listener(status="stopped")], eips=[])

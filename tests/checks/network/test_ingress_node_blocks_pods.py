@@ -92,6 +92,13 @@ class TestGroups:
         finding = refused(base(drop("443/443"), accept(priority=2)))
         assert finding.evidence["deciding_rule"] == f"sgr-443/443-{PODS}"
 
+    def test_two_causes_in_a_group_are_one_finding(self) -> None:
+        finding = refused(base(drop("443/443"), accept("80/443", priority=2)))
+        assert finding.evidence["deciding_rule"] == f"sgr-443/443-{PODS}, default"
+        commands = [one.command for one in finding.remedy]
+        assert any("RevokeSecurityGroup" in command for command in commands)
+        assert any("AuthorizeSecurityGroup" in command for command in commands)
+
     def test_a_part_of_the_pods(self) -> None:
         finding = refused(base(drop(cidr="172.20.1.0/24"), accept(priority=2)))
         assert finding.certainty is Certainty.CONFIRMED
@@ -99,7 +106,8 @@ class TestGroups:
 
     def test_a_part_that_no_pod_has_yet(self) -> None:
         finding = refused(base(accept(cidr="172.20.0.0/17")))
-        assert (finding.certainty, finding.severity) == ("at_risk", "medium")
+        assert (finding.certainty, finding.severity) == ("confirmed", "high")
+        assert "No Pod has such an address now" in str(finding.why)
 
     def test_an_advanced_group(self) -> None:
         refused(base(kind="enterprise"))

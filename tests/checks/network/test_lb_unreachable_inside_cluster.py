@@ -1,13 +1,15 @@
 """Load balancers that nodes without a Pod behind them can't reach."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 import pytest
 
 from auditor.facts.kubernetes.coordination import ConfigMap
 from auditor.facts.kubernetes.observations import AddressMention
+from auditor.facts.kubernetes.probes import TcpProbe
 from auditor.facts.landscape import Landscape
+from auditor.facts.table import Table
 from auditor.judge.outcome import ReportedFinding, Status
 from tests.checks import kit, make
 from tests.checks.network import ingresses as of
@@ -104,11 +106,20 @@ class TestFinds:
         finding = one(base(config_maps=[proxy_config(text)], clusters=clusters, address_mentions=[mention()]))
         assert (finding.severity, finding.certainty) == ("medium", "likely")
 
-    def test_a_kube_proxy_that_knows_the_pods_redirects_them(self) -> None:
+    def test_a_kube_proxy_that_knows_the_pods_may_redirect_them(self) -> None:
         config = [proxy_config("clusterCIDR: 172.20.0.0/16\nmode: iptables\n")]
         clusters = [of.cluster(proxy_mode="iptables")]
         finding = one(base(config_maps=config, clusters=clusters, address_mentions=[mention()]))
-        assert (finding.severity, finding.certainty) == ("info", "likely")
+        assert (finding.severity, finding.certainty) == ("medium", "likely")
+        assert "iptables" in str(finding.why)
+        assert one(base(config_maps=config, clusters=clusters)).severity == "info"
+
+    @pytest.mark.parametrize("text", ["", 'mode: ""\n', "mode: ''\n", "mode:\nipvs:\n  scheduler: rr\n"])
+    def test_settings_without_a_mode_mean_iptables(self, text: str) -> None:
+        config = [proxy_config(f"kind: KubeProxyConfiguration\n{text}")]
+        finding = one(base(config_maps=config, clusters=[of.cluster(proxy_mode=None)]))
+        assert finding.evidence["proxy_mode"] == "iptables"
+        assert finding.certainty == "likely"
 
     def test_the_two_sides_say_different_modes(self) -> None:
         assert one(base(clusters=[of.cluster(proxy_mode="iptables")])).certainty == "likely"
@@ -151,6 +162,70 @@ class TestQuiet:
         assert one(base(deployments=[own], address_mentions=[mention()])).severity == "info"
         other = of.workload("shop/app", image="x:1", labels={"app": "app"})
         assert one(base(deployments=[other], address_mentions=[mention()])).severity == "medium"
+
+
+class TestTries:
+    """The probe tcp tells something where the auditor runs on a node without a Pod of the Service."""
+
+    IPTABLES: ClassVar[dict[str, Any]] = {
+        "config_maps": [proxy_config("clusterCIDR: 172.20.0.0/16\nmode: iptables\n")],
+        "clusters": [of.cluster(proxy_mode="iptables")],
+    }
+
+    def tried(self, outcome: str, source: str = "172.20.2.7", position: str = "cluster", **tables: Any) -> Landscape:
+        row = TcpProbe(IP, 80, outcome, position, source)
+        nodes = [make.node(f"n{i}", ip=f"192.168.0.{i}") for i in (1, 2, 3)]
+        pods = [
+            make.pod("ops/auditor", "n2", status={"podIP": "172.20.2.7"}),
+            make.pod("shop/old", "n1", status={"podIP": "172.20.2.7", "phase": "Succeeded"}),
+            make.pod("ops/beside", "n1", status={"podIP": "172.20.1.7"}),
+        ]
+        return base(tcp_probes=Table("tcp_probes", [row], asked=[row.key]), nodes=nodes, pods=pods, **tables)
+
+    @pytest.mark.parametrize("source", ["172.20.2.7", "192.168.0.2"])
+    @pytest.mark.parametrize("outcome", ["refused", "timeout"])
+    def test_one_that_fails(self, outcome: str, source: str) -> None:
+        finding = one(self.tried(outcome, source))
+        assert (finding.severity, finding.certainty) == ("medium", "confirmed")
+        assert finding.evidence["tried_on"] == "n2"
+        assert outcome in str(finding.message)
+
+    def test_it_makes_sure_of_another_mode(self) -> None:
+        finding = one(self.tried("timeout", **self.IPTABLES))
+        assert (finding.severity, finding.certainty) == ("medium", "confirmed")
+
+    def test_refused_in_another_mode_is_by_the_pod(self) -> None:
+        finding = one(self.tried("refused", **self.IPTABLES))
+        assert (finding.severity, finding.certainty) == ("info", "likely")
+
+    @pytest.mark.parametrize("position", ["cluster", "vpc"])
+    def test_one_that_connects(self, position: str) -> None:
+        used = [mention()]
+        kit.stays_quiet(CHECK, self.tried("ok", "192.168.0.2", position, address_mentions=used, **self.IPTABLES))
+        kit.stays_quiet(CHECK, self.tried("ok", "192.168.0.2", position, address_mentions=used))
+
+    @pytest.mark.parametrize(
+        ("source", "position"),
+        [
+            pytest.param("192.168.0.2", "elsewhere", id="from elsewhere"),
+            pytest.param("192.168.0.99", "vpc", id="from another machine of the VPC"),
+            pytest.param("172.20.1.7", "cluster", id="from a node with a Pod of the Service"),
+            pytest.param("172.20.9.9", "cluster", id="from nobody knows which node"),
+            pytest.param("", "cluster", id="no way led there"),
+        ],
+    )
+    @pytest.mark.parametrize("outcome", ["ok", "refused", "timeout"])
+    def test_one_that_tells_nothing(self, outcome: str, source: str, position: str) -> None:
+        assert one(self.tried(outcome, source, position)).severity == "info"
+
+    def test_no_way_to_the_address(self) -> None:
+        assert one(self.tried("unreachable")).severity == "info"
+
+    @pytest.mark.parametrize("table", ["tcp_probes", "pods"])
+    def test_without_it_the_rule_decides(self, table: str) -> None:
+        result, (finding,) = kit.run(CHECK, kit.without(self.tried("timeout"), table))
+        assert finding.severity == "info"
+        assert not result.reasons
 
 
 class TestIngress:

@@ -110,8 +110,8 @@ class TestGroups:
         assert found(base).evidence["targets"] == ["192.168.1.9:80/tcp"]
 
     def test_interfaces_of_terway(self) -> None:
-        own = NetworkInterface("eni-1", "Primary", "i-a", security_group_ids=["sg-1"])
-        of_pods = NetworkInterface("eni-2", "Secondary", "i-a", security_group_ids=["sg-pods"])
+        own = NetworkInterface("eni-1", "Primary", "i-a", security_group_ids=["sg-1"], vswitch_id="vsw-h")
+        of_pods = NetworkInterface("eni-2", "Secondary", "i-a", security_group_ids=["sg-pods"], vswitch_id="vsw-h")
         groups: dict[str, Any] = {
             "security_groups": [SecurityGroup(one, type="normal") for one in ("sg-1", "sg-pods")],
             "security_group_rules": [
@@ -124,6 +124,36 @@ class TestGroups:
         finding = found(scene(clusters=terway, **groups), "sg-pods")
         assert [ref.path for ref in finding.affected] == ["a"]
         kit.stays_quiet(CHECK, scene(**groups))
+
+    def test_two_rules_of_a_group_are_one_finding(self) -> None:
+        rules = [
+            rule("Drop", id="sgr-web", ports="80/80"),
+            rule("Drop", id="sgr-api", ports="6443/6443"),
+            rule("Drop", id="sgr-none", ports="25/25"),
+        ]
+        finding = found(scene(*rules))
+        assert finding.evidence["deciding_rule"] == "sgr-web, sgr-api"
+        commands = " ".join(one.command for one in finding.remedy)
+        assert "sgr-web" in commands
+        assert "sgr-api" in commands
+        assert "sgr-none" not in commands
+
+    def test_a_rule_and_the_default_of_a_group(self) -> None:
+        rules = [rule("Drop", ports="80/80"), rule("Accept", 2, ports="80/80")]
+        finding = found(scene(*rules, kind="enterprise"))
+        assert finding.evidence["deciding_rule"] == "sgr-Drop-1, default"
+        commands = [one.command for one in finding.remedy]
+        assert any("RevokeSecurityGroupEgress" in command for command in commands)
+        assert any("AuthorizeSecurityGroupEgress" in command and "6443" in command for command in commands)
+
+    def test_a_load_balancer_that_is_about_to_go(self) -> None:
+        leaving = make.service(
+            "shop/web",
+            type="LoadBalancer",
+            labels={"service.k8s.alibaba/loadbalancer-id": WEB},
+            deletionTimestamp="2026-11-23T07:59:00Z",
+        )
+        kit.stays_quiet(CHECK, scene(rule("Drop", ports="80/80"), services=[leaving]))
 
     def test_no_load_balancer(self) -> None:
         base = scene(
@@ -171,6 +201,32 @@ class TestNetworkAcls:
     )
     def test_quiet(self, egress: list[AclEntry]) -> None:
         kit.stays_quiet(CHECK, with_acl(egress))
+
+
+class TestNetworkAclsOfPods:
+    """Terway's interfaces may lie in vSwitches of their own."""
+
+    def scene(self, acl: list[AclEntry], **tables: Any) -> Landscape:
+        interfaces = [
+            NetworkInterface("eni-1", "Primary", "i-a", security_group_ids=["sg-1"], vswitch_id="vsw-h"),
+            NetworkInterface("eni-2", "Secondary", "i-a", security_group_ids=["sg-1"], vswitch_id="vsw-k"),
+        ]
+        rows = [vswitch("h", 0), vswitch("i", 1), vswitch("k", 7, network_acl_id="nacl-1")]
+        terway = [cluster(network="terway-eniip", container_cidr=None)]
+        acls = [NetworkAcl("nacl-1", "Available", [ALL], acl)]
+        return scene(vswitches=rows, clusters=terway, network_interfaces=interfaces, network_acls=acls, **tables)
+
+    def test_refused(self) -> None:
+        finding = found(self.scene([AclEntry("drop", "tcp", "80/80", "192.168.2.0/24"), ALL]), "nacl-1")
+        assert [ref.path for ref in finding.affected] == ["a"]
+        assert finding.evidence["vswitch"] == "vsw-k"
+
+    def test_open(self) -> None:
+        kit.stays_quiet(CHECK, self.scene([ALL]))
+
+    @pytest.mark.parametrize("table", ["network_interfaces", "network_acls", "vswitches"])
+    def test_without_a_table(self, table: str) -> None:
+        kit.is_not_evaluated(CHECK, kit.without(self.scene([ALL]), table))
 
 
 class TestGaps:

@@ -49,9 +49,8 @@ class TestQuiet:
             NodeForwarding("n1", True, {}),
             NodeForwarding("n1", True, ALL_ON, forward_policy="ACCEPT", accepts=False),
             NodeForwarding("n1", True, ALL_ON, forward_policy="DROP", accepts=True),
-            NodeForwarding("n1", True, ALL_ON, forward_policy="DROP"),
         ],
-        ids=["on", "no device", "accepts", "a rule accepts", "rules not read"],
+        ids=["on", "no device", "accepts", "a rule accepts"],
     )
     def test_it_forwards(self, row: NodeForwarding) -> None:
         kit.stays_quiet(CHECK, base(row))
@@ -76,6 +75,11 @@ class TestNotEvaluated:
                 only(kit.without(broken, table))
             else:
                 kit.is_not_evaluated(CHECK, kit.without(broken, table))
+
+    def test_a_policy_that_drops_whose_rules_were_not_read(self) -> None:
+        result, findings = kit.run(CHECK, base(NodeForwarding("n1", True, ALL_ON, forward_policy="DROP")))
+        assert not findings
+        assert [reason.kind for reason in result.reasons] == [ReasonKind.UNDECIDABLE]
 
     @pytest.mark.parametrize("rows", [[], [NodeForwarding("n1")]], ids=["no row", "no value"])
     def test_what_was_not_read(self, rows: list[NodeForwarding]) -> None:

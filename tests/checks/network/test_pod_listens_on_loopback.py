@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from auditor.facts.kubernetes.events import Event
-from auditor.facts.kubernetes.probes import PodSockets
+from auditor.facts.kubernetes.probes import PodSockets, TcpProbe
 from auditor.facts.landscape import Landscape
 from auditor.facts.table import Reason, ReasonKind, Table
 from auditor.facts.text import t
@@ -170,9 +170,68 @@ class TestBySockets:
     def test_quiet(self, listening: list[str]) -> None:
         kit.stays_quiet(CHECK, base(pod_sockets=[PodSockets("shop/web-0", "main", listening)]))
 
+    def test_it_ends_again_and_again_since_its_liveness_probe_is_refused_too(self) -> None:
+        last = {"terminated": {"exitCode": 137, "finishedAt": "2026-11-23T07:40:00Z"}}
+        row = pod(state={"restartCount": 7, "lastState": last})
+        sockets = PodSockets("shop/web-0", "main", ["127.0.0.1:8080"])
+        assert grade(only(base(row, pod_sockets=[sockets]))) == CONFIRMED
+
     def test_a_port_that_its_readiness_probe_reaches_is_not_asked_for(self) -> None:
         row = PodSockets("shop/web-0", "main", ["127.0.0.1:8080"])
         kit.stays_quiet(CHECK, base(pod(state={"ready": True}), pod_sockets=[row]))
+
+
+class TestByConnection:
+    """What the probe ``tcp`` adds to the passive sign."""
+
+    def tries(self, outcome: str, position: str = "vpc", port: int = 8080) -> Table[TcpProbe]:
+        row = TcpProbe(IP, port, outcome, position, "192.168.0.99")
+        return Table("tcp_probes", [row], asked=[row.key])
+
+    @pytest.mark.parametrize("position", ["cluster", "vpc"])
+    def test_refused_without_an_event(self, position: str) -> None:
+        landscape = base(None, refused(f"{IP}:9090"), tcp_probes=self.tries("refused", position))
+        finding = only(landscape)
+        assert grade(finding) == LIKELY
+        assert position in str(finding.evidence["tcp"])
+
+    def test_refused_with_an_event_is_one_finding(self) -> None:
+        finding = only(base(tcp_probes=self.tries("refused")))
+        assert grade(finding) == LIKELY
+        assert finding.evidence["event_count"] == 40
+        assert "refused" in str(finding.evidence["tcp"])
+
+    def test_it_is_open_by_now(self) -> None:
+        kit.stays_quiet(CHECK, base(tcp_probes=self.tries("ok")))
+
+    @pytest.mark.parametrize("outcome", ["timeout", "unreachable"])
+    def test_other_outcomes_tell_nothing(self, outcome: str) -> None:
+        assert grade(only(base(tcp_probes=self.tries(outcome)))) == LIKELY
+        kit.stays_quiet(CHECK, base(None, refused(f"{IP}:9090"), tcp_probes=self.tries(outcome)))
+
+    @pytest.mark.parametrize("position", ["elsewhere", ""])
+    @pytest.mark.parametrize("outcome", ["ok", "refused"])
+    def test_from_elsewhere_it_tells_nothing(self, outcome: str, position: str) -> None:
+        assert grade(only(base(tcp_probes=self.tries(outcome, position)))) == LIKELY
+        kit.stays_quiet(CHECK, base(None, refused(f"{IP}:9090"), tcp_probes=self.tries(outcome, position)))
+
+    def test_a_port_that_the_container_does_not_declare(self) -> None:
+        row = pod({"tcpSocket": {"port": 9090}})
+        kit.stays_quiet(CHECK, base(row, refused("172.20.9.9:1"), tcp_probes=self.tries("refused", port=9090)))
+
+    def test_sockets_that_something_passes_connections_on_to(self) -> None:
+        row = PodSockets("shop/web-0", "main", ["127.0.0.1:8080"])
+        kit.stays_quiet(CHECK, base(pod_sockets=[row], tcp_probes=self.tries("ok")))
+
+    def test_a_mesh_accepts_for_every_port(self) -> None:
+        main = {"name": "main", "ports": [{"name": "http", "containerPort": 8080}], "readinessProbe": HTTP}
+        row = pod(spec={"containers": [main, {"name": "istio-proxy"}]})
+        assert grade(only(base(row, tcp_probes=self.tries("ok")))) == LIKELY
+
+    def test_switched_off_it_is_not_missed(self) -> None:
+        off = Reason("kubernetes", ReasonKind.SWITCHED_OFF, t("the probe is off"))
+        tries: Table[TcpProbe] = Table.unavailable("tcp_probes", off)
+        kit.stays_quiet(CHECK, base(None, refused(f"{IP}:9090"), tcp_probes=tries))
 
 
 class TestNotEvaluated:
@@ -183,6 +242,9 @@ class TestNotEvaluated:
                 result, findings = kit.run(CHECK, landscape)
                 assert grade(findings[0]) == LIKELY
                 assert result.reasons
+            elif table == "tcp_probes":
+                assert grade(only(landscape)) == LIKELY
+                kit.is_not_evaluated(CHECK, kit.without(base(None, refused(f"{IP}:9090")), table))
             else:
                 kit.is_not_evaluated(CHECK, landscape)
 

@@ -243,7 +243,9 @@ class TestNotEvaluated:
         for fault in (base(), base(system())):
             for table in kit.tables_needed(CHECK):
                 landscape = kit.without(fault, table)
-                if table == "pods" or (table in ("route_tables", "route_entries") and len(fault.table("file_systems"))):
+                if table in ("pods", "events") or (
+                    table in ("route_tables", "route_entries") and len(fault.table("file_systems"))
+                ):
                     assert kit.run(CHECK, landscape)[0].status is kit.run(CHECK, fault)[0].status
                 elif table == "storage_classes" and not len(fault.table("file_systems")):
                     result, findings = kit.run(CHECK, landscape)

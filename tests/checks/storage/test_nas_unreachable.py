@@ -161,8 +161,13 @@ class TestSecurityGroups:
         assert "192.168.8.0/25" in why
 
     def test_a_part_and_a_mount_that_times_out_make_it_likely(self) -> None:
-        finding = only(base(rule(cidr="192.168.8.0/25"), events=[timed_out()]))
+        waiting = make.pod("shop/web-0", "n1", claims=["media"], phase="Pending")
+        finding = only(base(rule(cidr="192.168.8.0/25"), events=[timed_out()], pods=[waiting]))
         assert grade(finding) == (Severity.HIGH, Certainty.LIKELY)
+        assert "192.168.8.0/25" in str(finding.message)
+
+    def test_a_mount_that_succeeded_in_the_end_makes_it_nothing(self) -> None:
+        open_(base(rule(cidr="192.168.8.0/25"), events=[timed_out()]))
 
     def test_one_node_that_gets_through_is_enough_while_no_pod_uses_it(self) -> None:
         instances = [make.instance("n1"), make.instance("n2", security_group_ids=["sg-2"])]
@@ -241,7 +246,7 @@ class TestNotOurs:
 
     def test_a_virtual_node(self) -> None:
         nodes = [make.node("n1", labels={"type": "virtual-kubelet"}, providerID="")]
-        kit.stays_quiet(CHECK, base(rule(), nodes=nodes))
+        kit.stays_quiet(CHECK, base(rule(), nodes=nodes), Status.NOT_APPLICABLE)
 
 
 class TestNotEvaluated:

@@ -93,9 +93,9 @@ def test_each_form(tables: dict[str, Any], subject: str, certainty: Certainty) -
     assert finding.certainty is certainty
 
 
-def test_a_class_that_nobody_uses_is_low() -> None:
+def test_a_class_that_nobody_uses_yet_is_told_with_that() -> None:
     (finding,) = kit.finds(CHECK, base(storage_classes=[d.storage_class("old", "alicloud/nas")]), "old")
-    assert finding.severity is Severity.LOW
+    assert (finding.severity, finding.evidence["claims"]) == (Severity.HIGH, 0)
 
 
 def test_the_plugin_is_named_as_the_cause() -> None:

@@ -1,6 +1,8 @@
 """Kinds of credentials, and what is wrong with them before any call."""
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -181,9 +183,11 @@ def test_a_refused_or_missing_token_is_a_reason_without_the_token(cloud: FakeClo
         refused = preflight(client)
         assert refused is not None
         assert "oidc-token-secret" not in str(refused)
-        token_file.write_text(" \n")
+    token_file.write_text(" \n")
+    with client_of(cloud, credentials=settings) as client:
         assert "empty" in str(preflight(client))
-        token_file.unlink()
+    token_file.unlink()
+    with client_of(cloud, credentials=settings) as client:
         assert "can't be read" in str(preflight(client))
 
 
@@ -243,7 +247,7 @@ def test_a_renewal_that_failed_is_not_tried_again_at_once(monkeypatch: pytest.Mo
     assert session().security_token == "token-4"
 
 
-def test_a_session_that_has_ended_is_asked_for_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_session_that_has_ended_is_not_asked_for_at_once_again(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [datetime(2026, 11, 23, 8, 0, tzinfo=UTC)]
 
     def clock() -> float:
@@ -263,10 +267,56 @@ def test_a_session_that_has_ended_is_asked_for_each_time(monkeypatch: pytest.Mon
     session()
     session()
     now.append(now[-1] + timedelta(minutes=4))
-    for _ in range(2):
+    for _ in range(5):
         with pytest.raises(CallFailed, match="slow"):
             session()
+    assert len(asked) == 3, "the renewal before its end, and one after it"
+    now.append(now[-1] + timedelta(seconds=RETRIED_AFTER + 1))
+    with pytest.raises(CallFailed, match="slow"):
+        session()
     assert len(asked) == 4
+
+
+class Door:
+    """A lock that knows how many have come to it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.came = threading.Semaphore(0)
+
+    def __enter__(self) -> None:
+        self.came.release()
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+def test_those_who_wait_for_a_session_share_the_failure_of_the_one_who_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    door = Door()
+
+    def ask() -> dict[str, Any]:
+        asked.append(1)
+        if len(asked) == 1:
+            for _ in range(8):  # until the seven others are behind this one
+                assert door.came.acquire(timeout=10)
+        raise CallFailed("sts", ReasonKind.TIMEOUT, t("slow"), is_passing=True)
+
+    session = RoleSession(ask)
+    monkeypatch.setattr(session, "_lock", door)
+
+    def use(_number: int) -> str:
+        with pytest.raises(CallFailed, match="slow"):
+            session()
+        return "failed"
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(use, range(8))) == ["failed"] * 8
+    assert len(asked) == 1
+    with pytest.raises(CallFailed, match="slow"):
+        session()
+    assert len(asked) == 2, "it may have passed by now"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Answers that leave a field out by which checks decide: what is not said is not taken for "none"."""
+"""Answers that leave fields out: what is not said is not taken for "none", and what need not be said is no gap."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -39,8 +39,39 @@ def dropping(*path: str) -> Cut:
     return drop
 
 
+def together(*cuts: Cut) -> Cut:
+    """Return what takes several fields out."""
+
+    def drop(value: Any) -> None:
+        for cut in cuts:
+            cut(value)
+
+    return drop
+
+
+def setting(value: Any, *path: str) -> Cut:
+    """Return what sets a field in every object at a path, as :func:`dropping` takes one out."""
+
+    def put(answer: Any, rest: tuple[str, ...] = path) -> None:
+        first, *others = rest
+        if first == "[]":
+            for member in answer:
+                put(member, tuple(others))
+        elif others:
+            put(answer[first], tuple(others))
+        else:
+            answer[first] = value
+
+    return put
+
+
+INSTANCE = ("Instances", "Instance", "[]")
+DISK = ("Disks", "Disk", "[]")
+INTERFACE = ("NetworkInterfaceSets", "NetworkInterfaceSet", "[]")
+ROUTE = ("RouteEntrys", "RouteEntry", "[]")
+TABLE = ("RouterTableList", "RouterTableListType", "[]")
+
 HALVES: Iterable[tuple[str, str, Cut]] = (
-    ("load_balancers", "slb:DescribeLoadBalancers", dropping("LoadBalancers", "LoadBalancer", "[]", "Tags")),
     ("listeners", "slb:DescribeLoadBalancerListeners", dropping("Listeners", "[]", "VServerGroupId")),
     (
         "server_groups",
@@ -48,35 +79,39 @@ HALVES: Iterable[tuple[str, str, Cut]] = (
         dropping("VServerGroups", "VServerGroup", "[]", "VServerGroupName"),
     ),
     ("group_backends", "slb:DescribeVServerGroupAttribute", dropping("VServerGroupName")),
-    ("instances", "ecs:DescribeInstances", dropping("Instances", "Instance", "[]", "NetworkInterfaces")),
     (
         "instances",
         "ecs:DescribeInstances",
-        dropping("Instances", "Instance", "[]", "VpcAttributes", "PrivateIpAddress"),
+        together(dropping(*INSTANCE, "NetworkInterfaces"), dropping(*INSTANCE, "VpcAttributes", "PrivateIpAddress")),
     ),
-    ("disks", "ecs:DescribeDisks", dropping("Disks", "Disk", "[]", "Attachments")),
-    ("disks", "ecs:DescribeDisks", dropping("Disks", "Disk", "[]", "InstanceId")),
+    ("disks", "ecs:DescribeDisks", together(dropping(*DISK, "Attachments"), dropping(*DISK, "InstanceId"))),
+    (
+        "disks",
+        "ecs:DescribeDisks",
+        together(dropping(*DISK, "Attachments", "Attachment", "[]", "InstanceId"), dropping(*DISK, "InstanceId")),
+    ),
+    ("disks", "ecs:DescribeDisks", dropping(*DISK, "DiskId")),
     (
         "network_interfaces",
         "ecs:DescribeNetworkInterfaces",
         dropping("NetworkInterfaceSets", "NetworkInterfaceSet", "[]", "PrivateIpSets"),
     ),
     (
-        "network_interfaces",
-        "ecs:DescribeNetworkInterfaces",
-        dropping("NetworkInterfaceSets", "NetworkInterfaceSet", "[]", "InstanceId"),
+        "route_entries",
+        "vpc:DescribeRouteEntryList",
+        dropping(*ROUTE, "NextHops", "NextHop", "[]", "NextHopId"),
     ),
     (
         "route_entries",
         "vpc:DescribeRouteEntryList",
-        dropping("RouteEntrys", "RouteEntry", "[]", "NextHops", "NextHop", "[]", "NextHopId"),
+        together(setting("Custom", *ROUTE, "Type"), dropping(*ROUTE, "NextHops")),
+    ),
+    (
+        "route_tables",
+        "vpc:DescribeRouteTableList",
+        together(setting("Custom", *TABLE, "RouteTableType"), dropping(*TABLE, "VSwitchIds")),
     ),
     ("eips", "vpc:DescribeEipAddresses", dropping("EipAddresses", "EipAddress", "[]", "InstanceId")),
-    (
-        "scaling_groups",
-        "ess:DescribeScalingGroups",
-        dropping("ScalingGroups", "ScalingGroup", "[]", "SuspendedProcesses"),
-    ),
     (
         "scaling_groups",
         "ess:DescribeScalingGroups",
@@ -109,7 +144,7 @@ def test_a_field_that_is_left_out_is_not_known(cloud: FakeCloud, table: str, act
     ("table", "action", "cut"),
     [
         ("nlb_server_groups", "nlb:ListServerGroups", dropping("ServerGroups", "[]", "RelatedLoadBalancerIds")),
-        ("network_load_balancers", "nlb:ListLoadBalancers", dropping("LoadBalancers", "[]", "SecurityGroupIds")),
+        ("network_load_balancers", "nlb:ListLoadBalancers", dropping("LoadBalancers", "[]", "ZoneMappings")),
         ("nlb_group_backends", "nlb:ListServerGroupServers", dropping("Servers", "[]", "ServerType")),
     ],
 )
@@ -170,15 +205,183 @@ def test_an_interface_that_is_free_may_name_no_instance(cloud: FakeCloud) -> Non
     assert row.instance_id == ""
 
 
-@pytest.mark.parametrize("name", ["labels", "taints", "instance_types"])
-def test_a_pool_that_scales_says_what_its_nodes_are_like(cloud: FakeCloud, name: str) -> None:
-    part = "scaling_group" if name == "instance_types" else "kubernetes_config"
-    cloud.mutate("cs:DescribeClusterNodePools", dropping("nodepools", "[]", part, name))
+def test_a_pool_that_scales_says_of_what_kind_its_nodes_are(cloud: FakeCloud) -> None:
+    group = ("nodepools", "[]", "scaling_group")
+    cut = together(dropping(*group, "instance_types"), dropping(*group, "instance_patterns"))
+    cloud.mutate("cs:DescribeClusterNodePools", cut)
     with client_of(cloud) as client:
         table = fill_one(client, "node_pools")
     assert [pool.auto_scaling for pool in table.known_rows()] == [False]
     assert [gap.reason.kind for gap in table.gaps] == [ReasonKind.MALFORMED]
-    assert name in str(table.gaps[0].reason.message)
+    assert "instance_types" in str(table.gaps[0].reason.message)
+
+
+@pytest.mark.parametrize(
+    ("table", "action", "cut"),
+    [
+        ("disks", "ecs:DescribeDisks", setting({}, *DISK, "OperationLocks")),
+        ("disks", "ecs:DescribeDisks", setting(None, *DISK, "Tags")),
+        ("disks", "ecs:DescribeDisks", dropping(*DISK, "Placement")),
+        ("instances", "ecs:DescribeInstances", dropping(*INSTANCE, "VpcAttributes", "PrivateIpAddress")),
+        ("network_interfaces", "ecs:DescribeNetworkInterfaces", dropping(*INTERFACE, "InstanceId")),
+        ("network_interfaces", "ecs:DescribeNetworkInterfaces", dropping(*INTERFACE, "Attachment")),
+        ("network_interfaces", "ecs:DescribeNetworkInterfaces", setting(None, *INTERFACE, "Tags")),
+        ("vswitches", "vpc:DescribeVSwitches", dropping("VSwitches", "VSwitch", "[]", "Ipv6CidrBlock")),
+        (
+            "scaling_groups",
+            "ess:DescribeScalingGroups",
+            dropping("ScalingGroups", "ScalingGroup", "[]", "VSwitchId"),
+        ),
+        ("listeners", "slb:DescribeLoadBalancerListeners", setting(None, "Listeners", "[]", "AclId")),
+        ("node_pools", "cs:DescribeClusterNodePools", setting(None, "nodepools", "[]", "kubernetes_config", "taints")),
+        (
+            "node_pools",
+            "cs:DescribeClusterNodePools",
+            dropping("nodepools", "[]", "scaling_group", "instance_patterns"),
+        ),
+        (
+            "nas_access_rules",
+            "nas:DescribeAccessRules",
+            dropping("AccessRules", "AccessRule", "[]", "Ipv6SourceCidrIp"),
+        ),
+    ],
+)
+def test_what_need_not_be_said_changes_nothing(cloud: FakeCloud, table: str, action: str, cut: Cut) -> None:
+    with client_of(cloud) as client:
+        whole = fill_one(client, table)
+    cloud.mutate(action, cut)
+    with client_of(cloud) as client:
+        again = fill_one(client, table)
+    assert again.state is State.KNOWN
+    assert again.known_rows() == whole.known_rows()
+
+
+@pytest.mark.parametrize(
+    ("table", "action", "cut", "name"),
+    [
+        (
+            "load_balancers",
+            "slb:DescribeLoadBalancers",
+            dropping("LoadBalancers", "LoadBalancer", "[]", "Tags"),
+            "tags_are_said",
+        ),
+        (
+            "instances",
+            "ecs:DescribeInstances",
+            dropping(*INSTANCE, "NetworkInterfaces"),
+            "network_interface_ids",
+        ),
+        (
+            "scaling_groups",
+            "ess:DescribeScalingGroups",
+            dropping("ScalingGroups", "ScalingGroup", "[]", "SuspendedProcesses"),
+            "suspended_processes",
+        ),
+        (
+            "node_pools",
+            "cs:DescribeClusterNodePools",
+            dropping("nodepools", "[]", "kubernetes_config", "labels"),
+            "labels",
+        ),
+        (
+            "node_pools",
+            "cs:DescribeClusterNodePools",
+            dropping("nodepools", "[]", "kubernetes_config", "taints"),
+            "taints",
+        ),
+    ],
+)
+def test_what_few_ask_for_is_not_said_in_a_row_that_is_known(
+    cloud: FakeCloud, table: str, action: str, cut: Cut, name: str
+) -> None:
+    cloud.mutate(action, cut)
+    with client_of(cloud) as client:
+        filled = fill_one(client, table)
+    assert filled.state is State.KNOWN
+    assert len(filled)
+    assert not any(getattr(row, name) for row in filled.known_rows())
+    assert all(getattr(row, name) in (None, False) for row in filled.known_rows())
+
+
+@pytest.mark.parametrize(
+    "cut",
+    [
+        dropping(*DISK, "Attachments"),
+        setting(None, *DISK, "Attachments"),
+        setting({"Attachment": []}, *DISK, "Attachments"),
+        dropping(*DISK, "Attachments", "Attachment", "[]", "InstanceId"),
+        dropping(*DISK, "InstanceId"),
+        setting("", *DISK, "InstanceId"),
+    ],
+)
+def test_one_field_is_enough_to_tell_who_holds_a_disk(cloud: FakeCloud, cut: Cut) -> None:
+    with client_of(cloud) as client:
+        whole = fill_one(client, "disks")
+    cloud.mutate("ecs:DescribeDisks", cut)
+    with client_of(cloud) as client:
+        again = fill_one(client, "disks")
+    assert again.state is State.KNOWN
+    assert any(disk.holders for disk in again.all())
+    assert [disk.holders for disk in again.all()] == [disk.holders for disk in whole.all()]
+
+
+def test_the_groups_of_an_nlb_may_be_not_said(cloud: FakeCloud) -> None:
+    cloud.state.nlb.add_load_balancer("nlb-1")
+    cloud.mutate("nlb:ListLoadBalancers", dropping("LoadBalancers", "[]", "SecurityGroupIds"))
+    with client_of(cloud) as client:
+        table = fill_one(client, "network_load_balancers", services=USERS)
+    assert [row.security_group_ids for row in table.all()] == [None]
+
+
+def test_a_disk_that_says_of_its_one_holder_that_there_is_none_is_held_by_none(cloud: FakeCloud) -> None:
+    cut = together(dropping(*DISK, "Attachments"), setting("", *DISK, "InstanceId"))
+    cloud.mutate("ecs:DescribeDisks", cut)
+    with client_of(cloud) as client:
+        table = fill_one(client, "disks")
+    assert table.state is State.KNOWN
+    assert not any(disk.holders for disk in table.all())
+
+
+def test_a_disk_that_several_share_names_them_all(cloud: FakeCloud) -> None:
+    shared = {"Attachment": [{"InstanceId": "i-1"}, {"Device": "/dev/vdb"}]}
+    cloud.mutate("ecs:DescribeDisks", setting(shared, *DISK, "Attachments"))
+    with client_of(cloud) as client:
+        assert_malformed(fill_one(client, "disks"))
+
+
+def test_an_interface_in_use_names_who_uses_it_unless_a_service_does(cloud: FakeCloud) -> None:
+    cut = together(dropping(*INTERFACE, "InstanceId"), dropping(*INTERFACE, "Attachment"))
+    cloud.mutate("ecs:DescribeNetworkInterfaces", cut)
+    with client_of(cloud) as client:
+        table = fill_one(client, "network_interfaces")
+    assert {row.service_managed for row in table.known_rows()} == {True}
+    assert {gap.reason.kind for gap in table.gaps} == {ReasonKind.MALFORMED}
+
+
+@pytest.mark.parametrize("cut", [dropping(*ROUTE, "NextHops"), setting(None, *ROUTE, "NextHops")])
+def test_the_systems_own_routes_may_leave_out_where_they_lead(cloud: FakeCloud, cut: Cut) -> None:
+    cloud.mutate("vpc:DescribeRouteEntryList", together(setting("System", *ROUTE, "Type"), cut))
+    with client_of(cloud) as client:
+        table = fill_one(client, "route_entries")
+    assert table.state is State.KNOWN
+
+
+def test_what_is_no_load_balancer_may_have_no_id_among_the_resources(cloud: FakeCloud) -> None:
+    with client_of(cloud) as client:
+        whole = fill_one(client, "cluster_resources")
+    cloud.mutate("cs:DescribeClusterResources", _without_other_ids)
+    with client_of(cloud) as client:
+        table = fill_one(client, "cluster_resources")
+    assert table.state is State.KNOWN
+    balancers = {row.key for row in whole.all() if "SLB" in row.type}
+    assert balancers
+    assert balancers == {row.key for row in table.all() if "SLB" in row.type}
+
+
+def _without_other_ids(answer: Any) -> None:
+    for one in answer:
+        if "SLB" not in one["resource_type"]:
+            one["instance_id"] = None
 
 
 @pytest.mark.parametrize("name", ["labels", "taints"])

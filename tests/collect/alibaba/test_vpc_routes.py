@@ -186,6 +186,8 @@ def test_a_field_left_out_spoils_its_row_alone(cloud: FakeCloud, table: str, key
 
     def lose(body: Any) -> None:
         del body[outer][inner][0][field]
+        # Those of the system's own table need not be listed: what is bound to no other follows it.
+        body[outer][inner][0]["RouteTableType"] = "Custom"
 
     cloud.mutate(f"vpc:{action}", lose)
     found = filled(cloud, table)
@@ -199,6 +201,17 @@ def test_a_vpc_whose_ranges_are_left_out_is_not_known(cloud: FakeCloud, field: s
     found = filled(cloud, "vpcs", instances=instances)
     assert [(gap.keys, gap.reason.kind) for gap in found.gaps] == [(frozenset({"vpc-odd"}), ReasonKind.MALFORMED)]
     assert found.get(VPC) is not None
+
+
+def test_the_system_s_table_need_not_list_its_vswitches(cloud: FakeCloud) -> None:
+    def lose(body: Any) -> None:
+        for table in body["RouterTableList"]["RouterTableListType"]:
+            del table["VSwitchIds"]
+
+    cloud.mutate("vpc:DescribeRouteTableList", lose)
+    found = filled(cloud, "route_tables")
+    assert found.state is State.KNOWN
+    assert [row.vswitch_ids for row in found.all()] == [[]]
 
 
 def test_a_route_without_next_hops_spoils_its_table(cloud: FakeCloud) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from auditor.collect.kubernetes.client import KubernetesClient, Patience, preflight
+from auditor.facts.landscape import ClusterIdentity, WantedIdentity, WantedRight
 from auditor.facts.table import NotKnown, ReasonKind, State
 from tests.collect.kubernetes.conftest import OpenClient
 from tests.collect.kubernetes.kit import LISTED, PODS, collect, only_reason, provider
@@ -203,6 +204,29 @@ def test_items_that_are_all_bad_do_not_flood_the_reasons(cluster: FakeKubernetes
     assert len(pods.known_rows()) == 0
     with pytest.raises(NotKnown):
         pods.get("data/mysql-0")
+
+
+DEPLOYED = ClusterIdentity("shop", identities=[WantedIdentity([WantedRight(["create"], "pods")], "ci")])
+DEEP = (b"[" * 200_000, b'{"y":' * 200_000, b'{"items":[{"y":' + b"[" * 200_000)
+
+
+@pytest.mark.parametrize("body", DEEP, ids=["lists", "objects", "item"])
+@pytest.mark.parametrize("table", ["pods", "ingresses", "access_reviews", "secret_names"])
+def test_an_answer_of_objects_in_objects_without_end_is_malformed(
+    cluster: FakeKubernetes, open_to: OpenClient, table: str, body: bytes
+) -> None:
+    client = open_to(cluster, secret_metadata=True)
+    cluster.fail("/*", Fault(200, body))
+    assert {why.kind for why in collect(client, table, DEPLOYED).reasons} == {ReasonKind.MALFORMED}
+
+
+@pytest.mark.parametrize("body", DEEP, ids=["lists", "objects", "item"])
+def test_a_refusal_may_be_of_objects_in_objects_without_end(
+    cluster: FakeKubernetes, client: KubernetesClient, body: bytes
+) -> None:
+    cluster.fail(PODS, Fault(403, body))
+    why = only_reason(collect(client, "pods"))
+    assert (why.kind, why.missing) == (ReasonKind.FORBIDDEN, ("list pods",))
 
 
 def test_unknown_credentials_are_told_at_once(cluster: FakeKubernetes, open_to: OpenClient) -> None:

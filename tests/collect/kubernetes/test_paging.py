@@ -12,6 +12,11 @@ from auditor.facts.table import NotKnown, ReasonKind, State
 from tests.collect.kubernetes.kit import PODS, collect, only_reason
 from tests.fakes.kubernetes import FakeKubernetes, Fault, Request
 
+EXPIRED = (
+    b'{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Expired","code":410,'
+    b'"message":"The resourceVersion for the provided list is too old."}'
+)
+
 
 @pytest.fixture(autouse=True)
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,6 +114,32 @@ def test_a_token_that_expires_again_ends_the_list_with_what_was_read(
     assert "40 of 87 were read" in str(why.message)
     with pytest.raises(NotKnown):
         pods.get("nowhere/nothing")
+
+
+@pytest.mark.parametrize("body", [EXPIRED, b"Gone"])
+def test_a_first_page_that_is_gone_is_told_without_blaming_a_token(
+    cluster: FakeKubernetes, client: KubernetesClient, body: bytes
+) -> None:
+    cluster.fail(PODS, Fault(410, body))
+    pods = collect(client, "pods")
+    why = only_reason(pods)
+    assert pods.state is State.UNAVAILABLE
+    assert why.kind is ReasonKind.ERROR
+    assert "GET /api/v1/pods: the API server answered 410 Gone" in str(why.message)
+    assert "lost the state to read from" in str(why.message)
+    assert len(cluster.requests) == 1
+
+
+def test_a_list_that_is_gone_when_it_is_begun_anew_keeps_what_was_read(
+    cluster: FakeKubernetes, client: KubernetesClient
+) -> None:
+    cluster.objects.offers_fresh_tokens = False
+    on_page(cluster, 3, cluster.objects.expire_tokens)
+    cluster.fail(PODS, Fault(410, EXPIRED, skip=3))
+    pods = collect(client, "pods")
+    assert pods.state is State.PARTIAL
+    assert len(pods) == 40
+    assert "410 Gone" in str(only_reason(pods).message)
 
 
 def test_a_failure_on_a_later_page_keeps_the_rows_read(cluster: FakeKubernetes, client: KubernetesClient) -> None:

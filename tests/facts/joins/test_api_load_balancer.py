@@ -117,6 +117,11 @@ def test_the_resources_tell_where_nothing_else_does() -> None:
     not_told(row, of_service, resources=[resource("lb-made")])
 
 
+def test_of_the_resources_one_without_its_tags_may_be_a_services() -> None:
+    made = LoadBalancer("lb-made", address="192.168.0.167", tags_are_said=False)
+    not_told(cluster(api_endpoints={}), made, resources=[resource("lb-made")])
+
+
 def test_the_one_of_the_resources_is_gone_if_nobody_has_the_address() -> None:
     ingress = LoadBalancer("lb-ingress", address="203.0.113.5")
     hints = [resource("lb-gone"), resource("lb-ingress")]

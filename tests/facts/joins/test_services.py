@@ -96,6 +96,14 @@ def test_a_clb_that_may_be_among_the_unread_is_not_known() -> None:
         join.of(service(ingress=[{"ip": "192.168.0.8"}]))
 
 
+def test_without_its_tags_a_clb_may_be_anybodys() -> None:
+    untold = LoadBalancer("lb-1", address="192.168.0.9", tags_are_said=False)
+    join = ServiceLoadBalancers(Table("load_balancers", [untold]), Table("network_load_balancers"))
+    assert join.of(service(ingress=[{"ip": "192.168.0.9"}])) == untold
+    with pytest.raises(NotKnown, match="tags"):
+        join.of(service(ingress=[{"ip": "192.168.0.8"}]))
+
+
 def test_a_listener_that_was_read_counts_though_others_are_missing() -> None:
     balancer = LoadBalancer("lb-1")
     row = Listener("lb-1", 80, "http", server_group_id="rsp-1")

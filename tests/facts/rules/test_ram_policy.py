@@ -166,6 +166,37 @@ def test_what_is_no_policy_is_not_known(document: str) -> None:
     assert "Custom/broken" in str(gap.value)
 
 
+LETTERS = st.text("aAbB:*?.[]", max_size=8)
+
+
+def matches_by_hand(pattern: str, text: str) -> bool:
+    """Match character by character: ``*`` is any text, ``?`` any one character, and case does not matter."""
+    if not pattern:
+        return not text
+    if pattern[0] == "*":
+        return any(matches_by_hand(pattern[1:], text[start:]) for start in range(len(text) + 1))
+    return bool(text) and pattern[0] in ("?", text[0].lower()) and matches_by_hand(pattern[1:], text[1:])
+
+
+@given(LETTERS, st.text("aAbB:.", min_size=1, max_size=8))
+def test_only_the_star_and_the_question_mark_are_wild(pattern: str, action: str) -> None:
+    expected = Answer.ALLOWED if matches_by_hand(pattern.lower(), action.lower()) else Answer.NOT_ALLOWED
+    assert answer(statement(action=pattern), action=action) is expected
+    denied = answer(statement(action="*"), statement("Deny", pattern), action=action)
+    assert (denied is Answer.DENIED_BY_STATEMENT) == (expected is Answer.ALLOWED)
+
+
+@given(
+    st.lists(st.sampled_from(["ess:*", "ecs:*", "*", "ess:Execute*"]), min_size=1), st.sampled_from(["Allow", "Deny"])
+)
+def test_what_a_not_action_leaves_out_never_decides(left_out: list[str], effect: str) -> None:
+    """Whatever it leaves out: whether it means a call is not told, only ever whether it could matter."""
+    made = {"Effect": effect, "NotAction": left_out, "Resource": "*"}
+    assert answer(made) is (Answer.UNDECIDABLE if effect == "Allow" else Answer.NOT_ALLOWED)
+    assert answer(made, statement("Deny", ACTION)) is Answer.DENIED_BY_STATEMENT
+    assert answer(made, statement()) is (Answer.ALLOWED if effect == "Allow" else Answer.UNDECIDABLE)
+
+
 ACTION_PATTERNS = st.sampled_from(["*", "ess:*", "ess:Execute*", "ESS:EXECUTESCALINGRULE", "ecs:*", "ess:Describe?"])
 RESOURCES = st.sampled_from(["*", "acs:*:*:*:*", "acs:ess:*:*:*", "acs:ess:*:*:scalinggroup/asg-1", "acs:oss:*:*:*"])
 

@@ -25,7 +25,8 @@ class Fault:
 
     Attributes:
         status: answers with this status, and ``body``, ``content_type`` and ``headers``.
-        rewrite: changes the JSON document of the true answer in place, or returns another one.
+        rewrite: changes the JSON document of the true answer in place, or returns another one. An answer that is none,
+            as that to a path that the server does not have, goes out as it is.
         delay: seconds before the answer.
         drip: seconds between single bytes of the answer.
         close: closes the connection: "before" any answer, or "during" it.
@@ -51,7 +52,7 @@ class Fault:
         if self.status is not None:
             return Answer(self.status, self.body, self.content_type, self.headers)
         body = answer.body
-        if self.rewrite:
+        if self.rewrite and answer.content_type.startswith("application/json"):
             document = json.loads(body)
             returned = self.rewrite(document)
             body = json.dumps(document if returned is None else returned).encode()

@@ -1,0 +1,5 @@
+"""The one error of this room, apart from all that is slow to import."""
+
+
+class LedgerError(Exception):
+    """The ledger can't be used, or has not what was asked for. The message says what, and what to do."""
