@@ -53,7 +53,7 @@ docs: .venv/.ready-dev  ## Are the generated pages and the README's help up to d
 	@$(PY) -m tools.docs check
 
 golden: .venv/.ready-dev  ## Render the golden reports again, and the generated pages; look at the difference.
-	@UPDATE_GOLDEN=1 $(PY) -m pytest -q tests/report
+	@UPDATE_GOLDEN=1 $(PY) -m pytest -q tests/report tests/deliver
 	@$(PY) -m tools.docs update
 
 demo: .venv/.ready-dev  ## Make the embedded demo landscape again.

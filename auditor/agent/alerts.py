@@ -1,6 +1,7 @@
 """Says open findings again and again to receivers that forget: Alertmanager keeps alerts in memory only."""
 
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime
 from time import monotonic
 
@@ -24,10 +25,13 @@ _log = structlog.get_logger("auditor.alerts")
 class Alerts:
     """Refreshes the alerts of every Alertmanager from what the ledger says is open."""
 
-    def __init__(self, settings: Settings, ledger: Ledger, public_url: str = "") -> None:
-        """Take the configuration and the ledger."""
+    def __init__(
+        self, settings: Settings, ledger: Ledger, alone: Callable[[str], threading.Lock], public_url: str = ""
+    ) -> None:
+        """Take the configuration and the ledger; ``alone`` gives the lock of what is sent to a channel."""
         self._settings = settings
         self._ledger = ledger
+        self._alone = alone
         self._public_url = public_url
         self._channels = [one for one in settings.channels if isinstance(one, Alertmanager)]
         self._stop = threading.Event()
@@ -40,18 +44,21 @@ class Alerts:
             thread.start()
             self._threads.append(thread)
 
-    def stop(self) -> None:
-        """Say nothing more."""
+    def stop(self, patience: float) -> None:
+        """Say nothing more, and wait so many seconds for what is being said."""
+        until = monotonic() + patience
         self._stop.set()
         for thread in self._threads:
-            thread.join(channel_patience(self._channels))
+            thread.join(max(0.0, until - monotonic()))
 
     def refresh(self, settings: Alertmanager, channel: Channel) -> None:
         """Say once what is open now, in all clusters that the channel hears of. Raises NotDelivered, LedgerError."""
         for cluster in self._settings.clusters:
-            message = self._message(settings, cluster.name)
-            if message is not None and message.findings:
-                channel.refresh(message)
+            # Else what was read before a run could arrive after what the run has ended, and bring that back.
+            with self._alone(settings.name):
+                message = self._message(settings, cluster.name)
+                if message is not None and message.findings:
+                    channel.refresh(message)
 
     def _message(self, settings: Alertmanager, cluster: str) -> Message | None:
         latest = self._ledger.latest(cluster)
@@ -81,8 +88,3 @@ class Alerts:
                 _log.warning("alerts could not be refreshed", channel=settings.name, error=str(error))
             except Exception as error:  # noqa: BLE001 - it is tried again: nothing may end the thread
                 _log.error("refreshing alerts broke", channel=settings.name, error=own_fault(error))
-
-
-def channel_patience(channels: list[Alertmanager]) -> float:
-    """Return how long a request that is under way may still take, in seconds."""
-    return max((channel.timeout_seconds for channel in channels), default=0.0)

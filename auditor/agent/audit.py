@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 
 from auditor.agent.sides import open_sides
 from auditor.collect.plan import Progress, Side, collect, why_not
@@ -12,10 +13,11 @@ from auditor.config.settings import Suppression as SuppressionSettings
 from auditor.facts.landscape import ClusterIdentity, Landscape, WantedIdentity, WantedRight
 from auditor.facts.ref import Layer
 from auditor.facts.table import Reason
+from auditor.judge.annotations import Speakers, annotations_in, speakers_of
 from auditor.judge.check import LoadedCheck
 from auditor.judge.engine import judge, needed_tables
 from auditor.judge.outcome import CheckResult, Outcome, Status, Suppression
-from auditor.judge.suppression import SuppressionRule, suppress
+from auditor.judge.suppression import Notes, SuppressionRule, Suppressions
 
 
 class NothingReadable(Exception):  # noqa: N818 - read as a sentence
@@ -53,9 +55,12 @@ def collect_live(
         NothingReadable: neither side answers.
         ConfigError: the local configuration of a side is wrong.
     """
+    tables = needed_tables(checks)
+    if cluster.suppress_by_annotation:
+        tables |= speakers_of(tables)
     with open_sides(cluster) as sides:
         _ensure_readable(cluster.name, sides, watcher)
-        return collect(needed_tables(checks), sides, identity or identity_of(cluster), watcher.on_collect)
+        return collect(tables, sides, identity or identity_of(cluster), watcher.on_collect)
 
 
 def audit(
@@ -66,18 +71,32 @@ def audit(
     watcher: Watcher,
     started_at: datetime | None = None,
     run_id: str = "",
+    *,
+    by_annotation: bool = False,
+    known: Sequence[LoadedCheck] = (),
 ) -> Outcome:
     """Judge a landscape.
 
-    ``trigger`` says what asked for it: ``now``, ``landscape``, ``schedule:weekly``, ``api``. Without a ``run_id`` a
-    new one is made.
+    Args:
+        landscape: what was collected.
+        checks: those that are asked for.
+        suppressions: those of the configuration; what is for other clusters is left out.
+        trigger: what asked for it: ``now``, ``landscape``, ``schedule:weekly``, ``api``.
+        watcher: who wants to see how it goes on.
+        started_at: when the run began; now, if it is not said.
+        run_id: the id of the run; a new one is made if none is given.
+        by_annotation: whether annotations on objects may suppress findings.
+        known: all checks that exist, those not asked for as well, so that a suppression may name them.
     """
     started_at = started_at or datetime.now(UTC)
-    results, findings = judge(landscape, checks, watcher.on_check)
+    results, found = judge(landscape, checks, watcher.on_check)
     rules = [
         SuppressionRule(rule.check, rule.subject, Suppression(rule.reason, rule.owner, rule.expires))
         for rule in suppressions
+        if fnmatchcase(landscape.cluster.name, rule.cluster)
     ]
+    notes = Notes(annotations_in(landscape), Speakers(landscape), by_annotation)
+    findings, states = Suppressions(rules, notes, (*known, *checks)).apply(found, results, started_at.date())
     return Outcome(
         run_id=run_id or str(uuid.uuid4()),
         cluster=landscape.cluster,
@@ -86,8 +105,9 @@ def audit(
         started_at=started_at,
         finished_at=datetime.now(UTC),
         checks=results,
-        findings=suppress(findings, rules, started_at.date()),
+        findings=findings,
         collection=landscape.collection,
+        suppressions=states,
     )
 
 

@@ -143,9 +143,20 @@ def _outcome(job: Job, settings: Settings) -> Outcome | list[Reason]:
 
     watcher = Watcher()
     try:
-        checks = select(load_checks(settings.checks.folders), job.checks)
+        known = load_checks(settings.checks.folders)
+        checks = select(known, job.checks)
         landscape = collect_live(job.cluster, checks, watcher)
-        return audit(landscape, checks, settings.suppressions, job.trigger, watcher, job.started_at, job.run_id)
+        return audit(
+            landscape,
+            checks,
+            settings.suppressions,
+            job.trigger,
+            watcher,
+            job.started_at,
+            job.run_id,
+            by_annotation=job.cluster.suppress_by_annotation,
+            known=known,
+        )
     except NothingReadable as error:
         return list(error.reasons)
     except (BadCheck, BadConfig, ConfigError, UnknownCheck) as error:

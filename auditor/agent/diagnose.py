@@ -144,12 +144,14 @@ def answer(
     suppressions: Sequence[Suppression],
     trigger: str,
     watcher: Watcher,
+    *,
+    by_annotation: bool = False,
 ) -> Answer:
     """Judge a landscape by the checks of the symptoms, and put what they say into the order of the notes."""
     identity = _asking(landscape.cluster, inquiry)
     landscape = Landscape(identity, landscape.observed_at, landscape.tables, landscape.collection)
     chosen = checks_of(inquiry.symptoms, checks)
-    outcome = audit(landscape, chosen, suppressions, trigger, watcher)
+    outcome = audit(landscape, chosen, suppressions, trigger, watcher, by_annotation=by_annotation, known=checks)
     states = _states(landscape, inquiry.objects)
     touching = [one for one in outcome.findings if not states or any(_touches(one, state) for state in states)]
     touches_none = bool(states) and inquiry.wanted is None and not touching

@@ -27,9 +27,12 @@ LEASE = timedelta(minutes=2)
 """How long a run is believed to be under way without a sign of life of its agent."""
 SIDE_BY_SIDE = 4
 """Audits under way at once. Each has a process of its own."""
-_RECORDING_TRIES = 12
+_RECORDING_PATIENCE = 3600.0
+"""Seconds for which an outcome is held that can't be recorded: it is not thrown away because a disk is full."""
 _RECORDING_PAUSE = 10.0
-"""Seconds between two tries to record a run: an outcome is not thrown away because a disk is full for a minute."""
+"""Seconds between two tries to record a run."""
+_ENDING = 5.0
+"""Seconds that interrupted audits are given to end."""
 
 Auditing = Callable[[Job, Settings, threading.Event], Outcome]
 Recording = Callable[[Outcome, Mapping[str, Send]], Outcome]
@@ -72,6 +75,8 @@ class Runs:
         self._stop = threading.Event()
         self._room = threading.Semaphore(SIDE_BY_SIDE)
         self._lanes = {cluster.name: _Lane(cluster, self._run) for cluster in settings.clusters}
+        self._noted: set[str] = set()
+        self._unnoted: dict[str, Job] = {}
 
     def request(self, cluster: str, request: Request) -> str:
         """Ask for an audit of a cluster, and return the id of its run.
@@ -88,22 +93,37 @@ class Runs:
         """Return the clusters of the runs that wait for their turn, by the id of the run."""
         return {run_id: name for name, lane in self._lanes.items() for run_id in lane.waiting()}
 
+    def is_asked_for(self, cluster: str, trigger: str) -> bool:
+        """Tell whether an audit of a cluster by a trigger is under way or waits."""
+        return trigger in self._lanes[cluster].triggers()
+
     def renew_leases(self, now: datetime) -> None:
-        """Say of the runs under way that they are."""
+        """Say of the runs under way that they are, and note those of which that could not be noted.
+
+        Raises:
+            LedgerError: the ledger can't be written.
+        """
+        for job in list(self._unnoted.values()):
+            self._note_begin(job)
         for lane in self._lanes.values():
-            if run_id := lane.running:
+            if (run_id := lane.running) in self._noted:
                 self._ledger.keep(run_id, now + LEASE)
 
     def stop(self, patience: float) -> None:
-        """Take no more requests; wait so many seconds for what is under way, and then interrupt it."""
-        for lane in self._lanes.values():
-            lane.close()
+        """Take no more requests; wait so many seconds for what is under way, and then interrupt it.
+
+        What still waits for its turn is noted as interrupted.
+        """
+        dropped = [(lane.cluster, request) for lane in self._lanes.values() for request in lane.close()]
         until = monotonic() + patience
         for lane in self._lanes.values():
             lane.join(max(0.0, until - monotonic()))
         self._stop.set()
+        until = monotonic() + _ENDING
         for lane in self._lanes.values():
-            lane.join(None)
+            lane.join(max(0.0, until - monotonic()))
+        for cluster, request in dropped:
+            self._note_dropped(cluster, request)
 
     def wait(self, seconds: float) -> bool:
         """Wait until nothing is under way and nothing waits. Returns whether that came within the time."""
@@ -113,16 +133,28 @@ class Runs:
     def _run(self, cluster: Cluster, request: Request) -> None:
         with self._room:
             if self._stop.is_set():
+                self._note_dropped(cluster, request)
                 return
-            self._audit(cluster, request)
+            job = Job(
+                request.run_id, cluster, request.checks, request.trigger, datetime.now(UTC), request.deadline_seconds
+            )
+            try:
+                self._audit(cluster, request, job)
+            except Exception as error:  # noqa: BLE001 - whatever broke, the run is noted, and the next begins
+                broke = own_fault(error)
+                _log.error("a run broke", run=job.run_id, cluster=cluster.name, error=broke)
+                self._note_end(job, RunState.FAILED, f"this is a fault of the auditor itself: {broke}")
+            finally:
+                self._noted.discard(job.run_id)
+                self._unnoted.pop(job.run_id, None)
 
-    def _audit(self, cluster: Cluster, request: Request) -> None:
-        job = Job(request.run_id, cluster, request.checks, request.trigger, datetime.now(UTC), request.deadline_seconds)
+    def _audit(self, cluster: Cluster, request: Request, job: Job) -> None:
         log = _log.bind(run=job.run_id, cluster=cluster.name, trigger=job.trigger)
         try:
-            self._ledger.begin(job.run_id, identity_of(cluster), job.trigger, job.started_at, job.started_at + LEASE)
+            self._note_begin(job)
         except LedgerError as error:
             # The audit itself may still be worth something: by its end the ledger may be back.
+            self._unnoted[job.run_id] = job
             log.error("the run could not be noted before it began", error=str(error))
         log.info("audit begins")
         try:
@@ -136,16 +168,21 @@ class Runs:
             checks = select(self._checks, job.checks)
             times = Times(job.started_at, datetime.now(UTC))
             outcome = nothing_judged(cluster, checks, error.reasons, job.trigger, times, job.run_id)
-        self._keep(outcome, request, log)
+        self._keep(job, outcome, request, log)
 
-    def _keep(self, outcome: Outcome, request: Request, log: structlog.stdlib.BoundLogger) -> None:
+    def _keep(self, job: Job, outcome: Outcome, request: Request, log: structlog.stdlib.BoundLogger) -> None:
         """Record an outcome. While the ledger can't be written it is held, and tried again."""
-        for attempt in range(1, _RECORDING_TRIES + 1):
+        until = monotonic() + _RECORDING_PATIENCE
+        while True:
             try:
                 recorded = self._record(outcome, request.reports)
             except LedgerError as error:
-                log.error("the run could not be recorded", attempt=attempt, error=str(error))
+                log.error("the run could not be recorded", error=str(error))
                 if self._stop.wait(_RECORDING_PAUSE):
+                    self._note_end(job, RunState.INTERRUPTED, "the agent was stopped before the run could be recorded")
+                    return
+                if monotonic() >= until:
+                    self._note_end(job, RunState.FAILED, "the ledger could not be written")
                     return
                 continue
             log.info(
@@ -155,32 +192,42 @@ class Runs:
                 complete=recorded.is_complete,
             )
             return
-        self._note_end_of(outcome, "the ledger could not be written")
 
-    def _note_end_of(self, outcome: Outcome, error: str) -> None:
-        try:
-            self._ledger.fail(outcome.run_id, RunState.FAILED, error, datetime.now(UTC))
-        except LedgerError as problem:
-            _log.error("the run is lost", run=outcome.run_id, error=str(problem))
+    def _note_begin(self, job: Job) -> None:
+        cluster = identity_of(job.cluster)
+        until = max(job.started_at, datetime.now(UTC)) + LEASE
+        self._ledger.begin(job.run_id, cluster, job.trigger, job.started_at, until)
+        self._noted.add(job.run_id)
+        self._unnoted.pop(job.run_id, None)
 
     def _note_end(self, job: Job, state: RunState, error: str) -> None:
         try:
+            if job.run_id not in self._noted:
+                self._note_begin(job)
             self._ledger.fail(job.run_id, state, error, datetime.now(UTC))
         except LedgerError as problem:
-            # The next start finds that its lease has run out, and notes it then.
+            # If it was noted that it began, its lease runs out, and it is noted then.
             _log.error("the end of the run could not be noted", run=job.run_id, error=str(problem))
+
+    def _note_dropped(self, cluster: Cluster, request: Request) -> None:
+        _log.warning("an audit that was asked for does not begin", cluster=cluster.name, trigger=request.trigger)
+        now = datetime.now(UTC)
+        job = Job(request.run_id, cluster, request.checks, request.trigger, now, request.deadline_seconds)
+        self._note_end(job, RunState.INTERRUPTED, "the agent was stopped before the run began")
+        self._noted.discard(job.run_id)
 
 
 class _Lane:
     """The requests for one cluster, and the thread that works through them."""
 
     def __init__(self, cluster: Cluster, work: Callable[[Cluster, Request], None]) -> None:
-        self._cluster = cluster
+        self.cluster = cluster
         self._work = work
         self._waiting: deque[Request] = deque()
         self._changed = threading.Condition()
         self._is_closed = False
         self._thread: threading.Thread | None = None
+        self._trigger = ""
         self.running = ""
 
     def add(self, request: Request) -> str:
@@ -192,7 +239,7 @@ class _Lane:
             new = replace(request, run_id=request.run_id or str(uuid.uuid4()))
             self._waiting.append(new)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._go_on, name=f"runs-{self._cluster.name}", daemon=True)
+                self._thread = threading.Thread(target=self._go_on, name=f"runs-{self.cluster.name}", daemon=True)
                 self._thread.start()
             self._changed.notify_all()
             return new.run_id
@@ -205,11 +252,18 @@ class _Lane:
         with self._changed:
             return [request.run_id for request in self._waiting]
 
-    def close(self) -> None:
+    def triggers(self) -> list[str]:
+        with self._changed:
+            return [request.trigger for request in self._waiting] + ([self._trigger] if self.running else [])
+
+    def close(self) -> list[Request]:
+        """Take nothing more, and return what waited."""
         with self._changed:
             self._is_closed = True
+            dropped = list(self._waiting)
             self._waiting.clear()
             self._changed.notify_all()
+            return dropped
 
     def join(self, seconds: float | None) -> None:
         if self._thread is not None:
@@ -226,11 +280,9 @@ class _Lane:
                 if self._is_closed:
                     return
                 request = self._waiting.popleft()
-                self.running = request.run_id
+                self.running, self._trigger = request.run_id, request.trigger
             try:
-                self._work(self._cluster, request)
-            except Exception as error:  # noqa: BLE001 - one broken run must not end the lane: it is logged, and the next begins
-                _log.error("a run broke", run=request.run_id, cluster=self._cluster.name, error=own_fault(error))
+                self._work(self.cluster, request)
             finally:
                 with self._changed:
                     self.running = ""

@@ -1,17 +1,21 @@
 """The schedules of the configuration, kept by APScheduler, and what of them was missed while nothing ran."""
 
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
-from zoneinfo import ZoneInfo
 
 import structlog
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED, JobExecutionEvent
 from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.triggers.cron import CronTrigger
 
+from auditor.config import cron
 from auditor.config.clusters import Cluster
+from auditor.config.cron_trigger import Trigger
 from auditor.config.settings import Schedule
+
+SET_BACK = timedelta(hours=3)
+"""A clock that is set back by more was wrong before: what is due is reckoned anew. After a smaller step nothing is due
+a second time. Cron draws the line there too."""
 
 Fire = Callable[[Schedule], object]
 
@@ -24,6 +28,7 @@ class Schedules:
     def __init__(self, schedules: Iterable[Schedule], fire: Fire) -> None:
         """Take the schedules, and what is called with one that is due."""
         self._schedules = tuple(schedules)
+        self._latest: datetime | None = None
         self._scheduler = BackgroundScheduler(timezone="UTC")
         self._scheduler.add_listener(_note, EVENT_JOB_MISSED | EVENT_JOB_ERROR)
         for schedule in self._schedules:
@@ -47,6 +52,21 @@ class Schedules:
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
 
+    def look_at_clock(self, now: datetime) -> None:
+        """Keep to the clock although it was set, or stood still for a machine that slept. To be called often.
+
+        The scheduler sleeps for as long as there was left when it fell asleep, by a clock that nobody sets and that
+        does not count sleep.
+        """
+        if self._latest and now < self._latest - SET_BACK:
+            _log.warning("the clock was set back", by=str(self._latest - now))
+            for job in self._scheduler.get_jobs():
+                job.reschedule(job.trigger)
+            self._latest = now
+        self._latest = max(self._latest or now, now)
+        if self._scheduler.running:
+            self._scheduler.wakeup()
+
     @property
     def is_running(self) -> bool:
         """Whether time is kept."""
@@ -58,11 +78,11 @@ class Schedules:
         return {name: due for name, job in jobs.items() if (due := getattr(job, "next_run_time", None))}
 
 
-def trigger_of(schedule: Schedule, *, jitter: bool = False) -> CronTrigger:
+def trigger_of(schedule: Schedule, *, jitter: bool = False) -> Trigger:
     """Return the trigger of a schedule, in its time zone."""
-    trigger = CronTrigger.from_crontab(schedule.cron, timezone=ZoneInfo(schedule.timezone))
+    trigger = cron.trigger(schedule.cron, schedule.timezone)
     if jitter and schedule.jitter_seconds:
-        trigger.jitter = schedule.jitter_seconds
+        trigger.spread = schedule.jitter_seconds
     return trigger
 
 
@@ -77,8 +97,9 @@ def last_due(schedule: Schedule, now: datetime) -> datetime | None:
     due: datetime | None = None
     following = trigger.get_next_fire_time(None, now - timedelta(seconds=schedule.grace_seconds))
     while following is not None and following <= now:
-        due = following
-        following = trigger.get_next_fire_time(following, following + timedelta(seconds=1))
+        due = following.astimezone(UTC)
+        # In UTC: where an hour comes twice, a second later by the hands of the clock may be an hour before.
+        following = trigger.get_next_fire_time(following, following.astimezone(UTC) + timedelta(seconds=1))
     return due
 
 

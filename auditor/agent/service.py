@@ -1,9 +1,10 @@
 """The agent: schedules, audits, deliveries and the web site, until it is told to stop."""
 
+import queue
 import signal
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from types import FrameType
 
 import structlog
@@ -21,9 +22,13 @@ from auditor.judge.outcome import Outcome
 from auditor.ledger.errors import LedgerError
 from auditor.ledger.ledger import Ledger
 from auditor.ledger.records import RunState
+from auditor.own_fault import own_fault
 
-PATIENCE = 20.0
-"""Seconds that an audit under way is given when the agent is to stop. Kubernetes kills a Pod after thirty."""
+PATIENCE = 18.0
+"""Seconds that audits and deliveries under way are given when the agent is to stop. With what it takes to end those
+that do not come to an end it stays below thirty, after which Kubernetes kills a Pod."""
+_LEAST_PATIENCE = 2.0
+"""Seconds that deliveries under way are given even if audits have used up the time."""
 _TICK = 15.0
 """Seconds between two rounds of upkeep: leases, retention."""
 _PRUNE_EVERY = timedelta(hours=1)
@@ -48,13 +53,15 @@ class Agent:
         self.checks = tuple(checks)
         self.ledger = ledger
         self._patience = patience
-        self._stop = threading.Event()
+        self._is_stopping = False
+        # A signal may arrive while the main thread holds any lock: this is the queue that a handler may write to.
+        self._asked: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
         public_url = settings.server.public_url if settings.server and settings.server.enabled else ""
         channels = {channel.name: channel for channel in settings.channels}
         self.sender = Sender(ledger, channels, settings.report.language, public_url)
         self.runs = Runs(settings, checks, ledger, self._record, auditing)
         self.schedules = Schedules(settings.schedules, self.fire)
-        self.alerts = Alerts(settings, ledger, public_url)
+        self.alerts = Alerts(settings, ledger, self.sender.alone, public_url)
         self._pruned_at: datetime | None = None
 
     def start(self) -> None:
@@ -86,28 +93,36 @@ class Agent:
 
     def run_until_stopped(self) -> None:
         """Keep up the agent until :meth:`stop` is called, then end everything in order."""
+        due = monotonic() + _TICK
         try:
-            while not self._stop.wait(_TICK):
-                self._keep_up(datetime.now(UTC))
+            while not self._is_stopping:
+                try:
+                    self._asked.get(timeout=max(0.0, due - monotonic()))()
+                except queue.Empty:
+                    due = monotonic() + _TICK
+                    self._keep_up(datetime.now(UTC))
         finally:
             self.shut_down()
 
     def stop(self) -> None:
         """Ask the agent to stop."""
-        self._stop.set()
+        self._is_stopping = True
+        self._asked.put(lambda: None)
 
     @property
     def is_stopping(self) -> bool:
         """Whether the agent was asked to stop."""
-        return self._stop.is_set()
+        return self._is_stopping
 
     def shut_down(self) -> None:
         """End everything: what is under way is finished or recorded as interrupted, and what is owed stays owed."""
         _log.info("the agent stops")
+        until = monotonic() + self._patience
         self.schedules.stop()
         self.runs.stop(self._patience)
-        self.alerts.stop()
-        self.sender.stop(self._patience)
+        left = max(until - monotonic(), min(_LEAST_PATIENCE, self._patience))
+        self.sender.stop(left)
+        self.alerts.stop(max(0.0, until - monotonic()))
         _log.info("the agent has stopped")
 
     def listen_to_signals(self) -> None:
@@ -117,16 +132,40 @@ class Agent:
             self.stop()
 
         def audit(_signal: int, _frame: FrameType | None) -> None:
-            # A signal handler may not wait for a lock that the main thread holds.
-            threading.Thread(target=self.run_now, name="sigusr1", daemon=True).start()
+            self._asked.put(self.run_now)
 
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
         signal.signal(signal.SIGUSR1, audit)
 
     def _keep_up(self, now: datetime) -> None:
-        for work in (lambda: self.runs.renew_leases(now), lambda: self._prune(now)):
-            _in_spite_of_the_ledger(work)
+        _done(lambda: self.schedules.look_at_clock(now))
+        # The leases come first: else the agent would take its own runs for those of a process that is gone.
+        if _done(lambda: self.runs.renew_leases(now)):
+            _done(lambda: self._sweep(now))
+        _done(lambda: self._prune(now))
+
+    def _sweep(self, now: datetime) -> None:
+        """Note the runs whose process is gone, and ask again for those that a schedule had asked for.
+
+        After a crash and a quick restart a run still looks as if it went on: that it does not shows only now.
+        """
+        if not self.ledger.sweep(now):
+            return
+        swept = [run for run in self.ledger.runs(states=(RunState.INTERRUPTED,)) if run.finished_at == now]
+        _log.warning("runs of an earlier process were interrupted", runs=[run.id for run in swept])
+        schedules = {f"schedule:{schedule.name}": schedule for schedule in self.settings.schedules}
+        clusters = {cluster.name for cluster in self.settings.clusters}
+        for run in swept:
+            schedule = schedules.get(run.trigger)
+            if schedule is None or run.cluster not in clusters:
+                continue
+            is_in_time = now - run.started_at <= timedelta(seconds=schedule.grace_seconds)
+            later = self._last_begun(run.cluster, run.trigger)
+            is_done = later is not None and later > run.started_at
+            if is_in_time and not is_done and not self.runs.is_asked_for(run.cluster, run.trigger):
+                _log.info("catching up a run that was interrupted", schedule=schedule.name, cluster=run.cluster)
+                self.runs.request(run.cluster, self._request_of(schedule))
 
     def _prune(self, now: datetime) -> None:
         if self._pruned_at and now - self._pruned_at < _PRUNE_EVERY:
@@ -154,8 +193,14 @@ class Agent:
         return self.ledger.last_begun(cluster, trigger, (RunState.FINISHED, RunState.RUNNING))
 
 
-def _in_spite_of_the_ledger(work: Callable[[], None]) -> None:
+def _done(work: Callable[[], object]) -> bool:
+    """Do what has to wait if the ledger can't be used. Returns whether it was done."""
     try:
         work()
     except LedgerError as error:
         _log.error("upkeep has to wait", error=str(error))
+        return False
+    except Exception as error:  # noqa: BLE001 - upkeep that breaks must not end the agent
+        _log.error("upkeep broke", error=own_fault(error))
+        return False
+    return True

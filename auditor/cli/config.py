@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from auditor.cli.exits import Failure, known_errors, say
+from auditor.cli.exits import Failure, complain, known_errors, say
 from auditor.cli.options import ConfigOption
 
 if TYPE_CHECKING:
@@ -21,11 +21,16 @@ app = typer.Typer(help="Check a configuration, or write a starter.", no_args_is_
 def check(config: ConfigOption = None) -> None:
     """Check the whole configuration, with the secrets and files that it points at. Calls nobody."""
     with known_errors():
+        from datetime import UTC, datetime
+
         from auditor.cli import load
+        from auditor.config.verify import warnings
 
         settings = load.settings(config, needed=True)
         path = config or load.default_config()
         found = problems(settings)
+        for warning in warnings(settings, datetime.now(UTC).date()):
+            complain(f"auditor: {path}: warning: {warning}\n")
     if found:
         raise Failure("\n".join(f"{path}: {problem}" for problem in found))
     names = ", ".join(cluster.name for cluster in settings.clusters)

@@ -171,7 +171,8 @@ def _of_saved(
     from auditor.agent.diagnose import answer
 
     saved = saved_landscape(path, [] if name is None else [name])
-    return answer(saved, inquiry, checks, settings.suppressions, "landscape", Watcher())
+    by_annotation = settings.may_annotate(saved.cluster.name)
+    return answer(saved, inquiry, checks, settings.suppressions, "landscape", Watcher(), by_annotation=by_annotation)
 
 
 def _of_cluster(name: str | None, inquiry: "Inquiry", checks: "list[LoadedCheck]", settings: "Settings") -> "Answer":
@@ -188,7 +189,10 @@ def _of_cluster(name: str | None, inquiry: "Inquiry", checks: "list[LoadedCheck]
     try:
         with watching(chosen[0].name, len(checks), collects=True) as watcher:
             collected = interruptible(partial(look, chosen[0], inquiry, checks, watcher))
-            return answer(collected, inquiry, checks, settings.suppressions, "now", watcher)
+            by_annotation = chosen[0].suppress_by_annotation
+            return answer(
+                collected, inquiry, checks, settings.suppressions, "now", watcher, by_annotation=by_annotation
+            )
     except NothingReadable as error:
         lines = [f"{chosen[0].name}: neither side can be read, so nothing was looked at"]
         raise Failure("\n".join([*lines, *(f"{one.source}: {one.message}" for one in error.reasons)])) from None

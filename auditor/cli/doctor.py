@@ -33,6 +33,7 @@ def doctor(
     """
     with known_errors():
         from auditor.agent.doctor import unwritable
+        from auditor.agent.outbox_state import outbox_state
         from auditor.cli import load
         from auditor.cli.doctor_page import as_json, print_page
         from auditor.cli.screen import Screen
@@ -42,14 +43,17 @@ def doctor(
         checks = load.checks(settings.checks.folders, check or [])
         directory = settings.report.directory
         problems = [problem] if (problem := unwritable(directory)) else []
+        outbox = outbox_state(settings)
+        if outbox and outbox.problem:
+            problems.append(outbox.problem)
         diagnoses = [_diagnosed(one, checks) for one in chosen]
     if shape is Shape.JSON:
-        say(json.dumps(as_json(diagnoses, problems), ensure_ascii=False, indent=2))
+        say(json.dumps(as_json(diagnoses, problems, outbox), ensure_ascii=False, indent=2))
     else:
         from shutil import get_terminal_size
 
         with standard_output():
-            print_page(diagnoses, problems, Screen(width=get_terminal_size().columns))
+            print_page(diagnoses, problems, Screen(width=get_terminal_size().columns), outbox)
     return _exit_code(diagnoses, problems)
 
 

@@ -12,9 +12,11 @@ from rich.text import Text as Line
 
 from auditor.agent.doctor import Diagnosis, SideState
 from auditor.agent.granted import Grant, Permission
+from auditor.agent.outbox_state import OutboxState
 from auditor.collect.alibaba.environment import Variable, variables_that_count
 from auditor.facts.ref import Layer
 from auditor.facts.table import Reason
+from auditor.ledger.records import Delivery
 from auditor.report.clean import one_line
 
 SCHEMA = "auditor.doctor/v1"
@@ -26,6 +28,8 @@ _GRANTS = {
     Grant.NOT_NEEDED: ("not needed now", "dim"),
 }
 """The words for what is known of a permission, the worst first."""
+_DELIVERIES = 10
+"""Deliveries that are listed before the rest is counted."""
 _ORDER = list(_GRANTS)
 _IDENTITY = ("arn", "type", "account", "user", "context", "kubeconfig", "credentials")
 
@@ -33,20 +37,43 @@ _Row = tuple[tuple[str, str], ...]
 """Cells of one row, each with its style."""
 
 
-def print_page(diagnoses: Sequence[Diagnosis], problems: Sequence[str], console: Console) -> None:
-    """Print what was found; ``problems`` concern all clusters."""
+def print_page(
+    diagnoses: Sequence[Diagnosis], problems: Sequence[str], console: Console, outbox: OutboxState | None = None
+) -> None:
+    """Print what was found; ``problems`` and ``outbox`` concern all clusters."""
     if problems:
         _rows(console, "For all clusters", [(("wrong", "bold red"), (problem, "")) for problem in problems])
     for diagnosis in diagnoses:
         _print_cluster(diagnosis, console)
+    if outbox and not outbox.problem:
+        _rows(console, "Ledger and deliveries", list(_outbox_rows(outbox)))
 
 
-def as_json(diagnoses: Sequence[Diagnosis], problems: Sequence[str]) -> dict[str, Any]:
+def _outbox_rows(outbox: OutboxState) -> Iterator[_Row]:
+    if not outbox.name:
+        yield (("ok", "green"), ("there is no ledger yet: it is made when the first run is recorded", ""))
+        return
+    last = f", last run {outbox.last_run:%Y-%m-%d %H:%M}Z" if outbox.last_run else ", no run yet"
+    yield (("ok", "green"), (f"{outbox.name}{last}; {outbox.owed} deliveries owed", ""))
+    for word, style, deliveries in (("late", "bold yellow", outbox.late), ("given up", "bold red", outbox.dead)):
+        for delivery in deliveries[:_DELIVERIES]:
+            what = (
+                f"{delivery.channel}: {delivery.kind} of {delivery.created_at:%Y-%m-%d %H:%M}Z: {delivery.last_error}"
+            )
+            yield ((word, style), (what, ""))
+        if len(deliveries) > _DELIVERIES:
+            yield ((word, style), (f"and {len(deliveries) - _DELIVERIES} more: `auditor deliver list`", ""))
+
+
+def as_json(
+    diagnoses: Sequence[Diagnosis], problems: Sequence[str], outbox: OutboxState | None = None
+) -> dict[str, Any]:
     """Return what was found, for programs."""
     return {
         "schema": SCHEMA,
         "problems": list(problems),
         "clusters": [_cluster_as_json(diagnosis) for diagnosis in diagnoses],
+        "ledger": None if outbox is None else _outbox_as_json(outbox),
     }
 
 
@@ -66,6 +93,21 @@ def _print_cluster(diagnosis: Diagnosis, console: Console) -> None:
     others = [((one.reason.source, "yellow"), _why(one.reason)) for one in diagnosis.unread]
     _rows(console, "What else could not be read", others)
     _print_grants(diagnosis, console)
+
+
+def _outbox_as_json(outbox: OutboxState) -> dict[str, Any]:
+    def listed(deliveries: Sequence[Delivery]) -> list[dict[str, str]]:
+        return [
+            {"key": one.key, "channel": one.channel, "kind": one.kind, "error": one.last_error} for one in deliveries
+        ]
+
+    return {
+        "name": outbox.name,
+        "problem": outbox.problem,
+        "owed": outbox.owed,
+        "late": listed(outbox.late),
+        "dead": listed(outbox.dead),
+    }
 
 
 def _verdict(diagnosis: Diagnosis) -> Line:

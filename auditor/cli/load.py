@@ -54,9 +54,15 @@ def formats(names: Sequence[str]) -> list[str]:
 
 def checks(folders: Sequence[Path], patterns: Sequence[str]) -> "list[LoadedCheck]":
     """Load the checks that the patterns name, or all."""
-    from auditor.judge.registry import load_checks, select
+    from auditor.judge.registry import load_checks
 
-    loaded = load_checks(folders)
+    return chosen(load_checks(folders), patterns)
+
+
+def chosen(loaded: "list[LoadedCheck]", patterns: Sequence[str]) -> "list[LoadedCheck]":
+    """Return those of the checks that the patterns name, or all."""
+    from auditor.judge.registry import select
+
     return select(loaded, patterns) if patterns else loaded
 
 

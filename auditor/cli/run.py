@@ -112,19 +112,20 @@ def run(
         settings = load.settings(config, needed=not (landscape or demo))
         formats = load.formats(settings.report.formats if format is None else format)
         directory = Path(output) if output else settings.report.directory
-        checks = load.checks(settings.checks.folders, check or [])
+        known = load.checks(settings.checks.folders, [])
+        checks = load.chosen(known, check or [])
         spoken = language.value if language else settings.report.language
         if landscape or demo:
             saved = saved_landscape(landscape, cluster or [])
             load.ensure_writable(directory, "reports", "--output, or [report] directory")
-            outcomes, expected = [_audit_saved(saved, checks, settings)], 1
+            outcomes, expected = [_audit_saved(saved, checks, settings, known)], 1
         else:
             from auditor.cli.recording import recording
 
             chosen = load.clusters(settings, cluster or [])
             load.ensure_writable(directory, "reports", "--output, or [report] directory")
             with recording(settings, deliver=deliver, channels=channel or []) as recorder:
-                outcomes, expected = _audit_clusters(chosen, checks, settings, recorder), len(chosen)
+                outcomes, expected = _audit_clusters(chosen, checks, settings, recorder, known), len(chosen)
                 recorder.deliver()
         _write(outcomes, directory, formats, spoken, quiet=quiet)
     return exit_code(outcomes, fail_on, expected)
@@ -144,16 +145,30 @@ def saved_landscape(path: Path | None, names: list[str]) -> "Landscape":
     return saved
 
 
-def _audit_saved(saved: "Landscape", checks: "list[LoadedCheck]", settings: "Settings") -> "Outcome":
+def _audit_saved(
+    saved: "Landscape", checks: "list[LoadedCheck]", settings: "Settings", known: "list[LoadedCheck]"
+) -> "Outcome":
     from auditor.agent.audit import audit
     from auditor.cli.progress import watching
 
     with watching(saved.cluster.name, len(checks), collects=False) as watcher:
-        return audit(saved, checks, settings.suppressions, "landscape", watcher)
+        return audit(
+            saved,
+            checks,
+            settings.suppressions,
+            "landscape",
+            watcher,
+            by_annotation=settings.may_annotate(saved.cluster.name),
+            known=known,
+        )
 
 
 def _audit_clusters(
-    clusters: "list[Cluster]", checks: "list[LoadedCheck]", settings: "Settings", recorder: "Recorder"
+    clusters: "list[Cluster]",
+    checks: "list[LoadedCheck]",
+    settings: "Settings",
+    recorder: "Recorder",
+    known: "list[LoadedCheck]",
 ) -> "list[Outcome]":
     from datetime import UTC, datetime
 
@@ -169,7 +184,16 @@ def _audit_clusters(
         try:
             with watching(cluster.name, len(checks), collects=True) as watcher:
                 collected = interruptible(partial(collect_live, cluster, checks, watcher))
-                outcome = audit(collected, checks, settings.suppressions, "now", watcher, started_at)
+                outcome = audit(
+                    collected,
+                    checks,
+                    settings.suppressions,
+                    "now",
+                    watcher,
+                    started_at,
+                    by_annotation=cluster.suppress_by_annotation,
+                    known=known,
+                )
             outcomes.append(recorder.record(outcome))
         except NothingReadable as error:
             fail(f"{cluster.name}: neither side can be read, so it was not audited")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from auditor.collect.memory import give_back_large_blocks
 from auditor.collect.provider import CLUSTER, Provider
 from auditor.collect.registry import providers, with_needs
 from auditor.facts.catalogue import TABLES
@@ -83,6 +84,7 @@ def collect(
     Never raises for what an API does: a side that can't be read makes its tables unavailable, and so does a
     provider that fails. ``on_progress`` is called from the calling thread after each table.
     """
+    give_back_large_blocks()
     run = _Run(with_needs(set(tables)), sides, cluster)
     observed_at = datetime.now(UTC)
     with search_held_off():

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, PrivateAttr, StringConstraints, mode
 from auditor.config.base import ConfigTable, LocalPath, Name, SecretField, Words, time_zone
 from auditor.config.channels import Channel
 from auditor.config.clusters import Cluster
+from auditor.config.cron import trigger
 from auditor.config.server import Server
 
 DEFAULT_LEDGER = "sqlite:///auditor.db"
@@ -16,10 +17,8 @@ Language = Literal["en", "zh"]
 
 
 def _crontab(value: str) -> str:
-    from apscheduler.triggers.cron import CronTrigger  # noqa: PLC0415 - heavy, and needed for schedules only
-
     try:
-        CronTrigger.from_crontab(value)
+        trigger(value)
     except ValueError as error:
         raise ValueError(f"expected five fields such as `0 8 * * mon` ({error})") from None
     return value
@@ -67,6 +66,7 @@ class Schedule(ConfigTable):
 class Suppression(ConfigTable):
     """``[[suppressions]]``: findings that do not count, by whose word and until when."""
 
+    cluster: Words = "*"
     check: Words
     subject: Words = "*"
     reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=3)]
@@ -91,6 +91,10 @@ class Settings(ConfigTable):
         """Say in which folder the file stands, and return these settings."""
         self._folder = folder
         return self
+
+    def may_annotate(self, cluster: str) -> bool:
+        """Tell whether annotations on the objects of this cluster may suppress findings."""
+        return any(one.name == cluster and one.suppress_by_annotation for one in self.clusters)
 
     def ledger_url(self) -> str:
         """Return the URL of the ledger. A relative path of SQLite is taken from the folder of the file.

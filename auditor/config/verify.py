@@ -1,6 +1,8 @@
 """Looks at what a configuration points at on this machine: secrets, files, checks. Calls nobody."""
 
 from collections.abc import Callable, Iterator
+from datetime import date
+from fnmatch import fnmatchcase
 
 from auditor.config.base import BadConfig, Secret
 from auditor.config.credentials import Credentials
@@ -39,8 +41,19 @@ def _problems(settings: Settings, is_check: Callable[[str], bool]) -> Iterator[s
             if not is_check(pattern):
                 yield f"schedules[{schedule.name}].checks: {_no_check(pattern)}"
     for number, suppression in enumerate(settings.suppressions):
+        if names and not any(fnmatchcase(name, suppression.cluster) for name in names):
+            yield f"suppressions[{number}].cluster: no cluster is called {suppression.cluster!r}"
         if not is_check(suppression.check):
             yield f"suppressions[{number}].check: {_no_check(suppression.check)}"
+
+
+def warnings(settings: Settings, today: date) -> list[str]:
+    """Return what is not wrong with a configuration, but to be looked at, one sentence each."""
+    return [
+        f"suppressions[{number}]: it expired on {one.expires} and suppresses nothing any more; remove it, or renew it"
+        for number, one in enumerate(settings.suppressions)
+        if one.expires < today
+    ]
 
 
 def _no_check(pattern: str) -> str:

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from auditor.deliver.message import Kind, Message
 from auditor.deliver.plain import cut
-from auditor.deliver.wording import finding_line, headline, how_it_went
+from auditor.deliver.wording import finding_line, headline, how_it_went, unmarked
 from auditor.facts.text import Text, t
 from auditor.judge.outcome import Lifecycle, ReportedFinding
 from auditor.judge.verdicts import Severity
@@ -79,7 +79,7 @@ class Chat:
         points: the findings, worst first.
         more: says how many more there are; empty where there are none.
         sections: what is over, and what could not be looked at.
-        footer: which run this is.
+        footer: who says so, and of which run. It has ``ACK auditor``, for robots that ask for a keyword.
         link: where the run is shown; empty if nowhere.
         link_text: what the link is called.
         is_good: whether nothing is open and everything was looked at.
@@ -112,13 +112,12 @@ def fitting(message: Message, make: Callable[[Chat], Made], fits: Callable[[Made
         fits: whether the receiver takes what was made. The shortest form is returned whether it does or not.
     """
     is_single = message.kind in (Kind.FINDING, Kind.RESOLVED)
-    made = None
-    for most, longest in _BOUNDS_OF_ONE if is_single else _BOUNDS:
+    *wider, narrowest = _BOUNDS_OF_ONE if is_single else _BOUNDS
+    for most, longest in wider:
         made = make(tell(message, most, longest))
         if fits(made):
-            break
-    assert made is not None
-    return made
+            return made
+    return make(tell(message, *narrowest))
 
 
 def tell(message: Message, most: int, longest: int) -> Chat:
@@ -195,11 +194,11 @@ class _Teller:
             mark=MARKS[finding.severity],
             title=self._cut(self._say(title)),
             subject=self._cut(view.subject.label),
-            said=self._cut(view.message),
-            why=self._cut(view.why[0]) if self._is_single and view.why else "",
+            said=self._cut(unmarked(view.message)),
+            why=self._cut(unmarked(view.why[0])) if self._is_single and view.why else "",
             # A command that is cut would do something else.
             steps=tuple(
-                Advice(self._cut(step.text), step.command if len(step.command) <= self._longest else "")
+                Advice(self._cut(unmarked(step.text)), step.command if len(step.command) <= self._longest else "")
                 for step in steps
             ),
         )
@@ -233,7 +232,9 @@ class _Teller:
                     checks=checks,
                 )
             )
-        return self._say(t("{kind} ({source}). Checks: {checks}", kind=gap.kind.label, source=gap.source, checks=checks))
+        return self._say(
+            t("{kind} ({source}). Checks: {checks}", kind=gap.kind.label, source=gap.source, checks=checks)
+        )
 
     def _listed(self, lines: Sequence[str]) -> list[str]:
         more = self._more(len(lines) - self._most)
@@ -241,7 +242,8 @@ class _Teller:
 
     def _footer(self) -> str:
         run = self._message.view.run
-        return " · ".join(self._cut(part) for part in (run.region, run.cluster_id, run.observed.local, run.id) if part)
+        parts = ("ACK auditor", run.region, run.cluster_id, run.observed.local, run.id)
+        return " · ".join(self._cut(part) for part in parts if part)
 
     def _more(self, count: int) -> str:
         return self._say(t("… and {count} more", count=count)) if count > 0 else ""

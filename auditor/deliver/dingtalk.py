@@ -43,8 +43,9 @@ _CODES = robot.Codes(
 )
 _HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _MARKUP = re.compile(r"[\\`*_{}\[\]()~#|!]")
+_INDENT = re.compile(r"^\s+")
 _STARTS_A_BLOCK = re.compile(r"^(\s*)([-+=]|\d+(?=[.)]))")
-_IS_MARKUP = re.compile(r"[\\`*<~#]|\]\(|\]\[|!\[|&#?\w|(?<!\w)_|_(?!\w)|://|www\.")
+_IS_MARKUP = re.compile(r"[\\`*~#]|\]\(|\]\[|!\[|(?<!\w)_|_(?!\w)|://|www\.|@")
 
 
 class DingTalk:
@@ -111,11 +112,14 @@ def markdown(chat: Chat, mobiles: list[str]) -> str:
 
 def escape(text: str) -> str:
     """Return a text that is shown as it is: no markup, no HTML, no link, nobody mentioned."""
-    escaped = _MARKUP.sub(r"\\\g<0>", without_links(text))
-    escaped = "".join(_HTML.get(char, char) for char in escaped)
-    escaped = escaped.replace("@", f"@{BREAK}")
+    escaped = _MARKUP.sub(r"\\\g<0>", without_links(_INDENT.sub(" ", text)))
+    escaped = _without_html(escaped).replace("@", f"@{BREAK}")
     # A digit can't be escaped: what makes it the start of a list is the sign behind it.
     return _STARTS_A_BLOCK.sub(lambda match: _unlisted(match[1], match[2]), escaped)
+
+
+def _without_html(text: str) -> str:
+    return "".join(_HTML.get(char, char) for char in text)
 
 
 def _unlisted(space: str, sign: str) -> str:
@@ -130,7 +134,7 @@ def _point(point: Point) -> list[str]:
         parts.append(f"→ {escape(step.text)}")
         # A command is copied: where markup would change it, it is not shown.
         if step.command and not _IS_MARKUP.search(step.command):
-            parts.append(f"> {step.command}")
+            parts.append(f"> {_without_html(step.command)}")
     return parts
 
 

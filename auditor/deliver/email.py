@@ -15,9 +15,8 @@ Sources: RFC 5321 (replies, timeouts), RFC 3207 (STARTTLS), RFC 4954 (AUTH), RFC
 import base64
 import contextlib
 import smtplib
-import socket
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from auditor.config.channels import Channel as ChannelSettings
 from auditor.config.channels import Email
@@ -34,6 +33,8 @@ LONGEST = 300.0
 """Seconds that one mail may take in all, however patiently the server answers piece by piece."""
 _BODIES = 300_000
 """Bytes that a mail takes at most beside its attachments: both bodies, encoded, and the headers."""
+_SHOWN = 5
+"""How many refused recipients a sentence names."""
 _MEGABYTE = 1_000_000
 
 
@@ -53,7 +54,8 @@ class Mail:
         attachments, failed = make_attachments(message, settings)
         most = int(settings.max_attachment_mb * _MEGABYTE)
         content = bytes(make(message, settings, who, attachments, failed, most))
-        with self._failures(password), self._connection() as server:
+        hidden = _forms(settings.username, password)
+        with self._failures(hidden), self._connection() as server:
             if settings.security == "starttls":
                 self._start_tls(server)
             if settings.username:
@@ -61,7 +63,7 @@ class Mail:
             limit = server.largest()
             if limit and len(content) > limit:
                 content = bytes(make(message, settings, who, attachments, failed, max(0, limit - _BODIES)))
-            self._transfer(server, who, content)
+            self._transfer(server, who, content, hidden)
 
     def _ensure_usable(self, password: str) -> None:
         settings = self._settings
@@ -83,13 +85,13 @@ class Mail:
         """Return what certificates are checked with: the public ones and, beside them, those of ``ca_file``."""
         context = ssl.create_default_context()
         if self._settings.ca_file is not None:
+            where = f"channel {self._settings.name!r}: ca_file: {self._settings.ca_file}"
             try:
                 context.load_verify_locations(self._settings.ca_file)
-            except (OSError, ValueError) as error:
-                what = error.strerror if isinstance(error, OSError) and error.errno else "holds no certificate in PEM"
-                raise Undeliverable(
-                    f"channel {self._settings.name!r}: ca_file: {self._settings.ca_file}: {what or error}"
-                ) from None
+            except (ssl.SSLError, ValueError):
+                raise Undeliverable(f"{where}: expected certificates in PEM") from None
+            except OSError as error:
+                raise Undeliverable(f"{where}: {error.strerror or error}") from None
         return context
 
     @contextlib.contextmanager
@@ -116,7 +118,7 @@ class Mail:
             )
         server.starttls(context=self._context())
 
-    def _transfer(self, server: Connection, who: Addresses, content: bytes) -> None:
+    def _transfer(self, server: Connection, who: Addresses, content: bytes, hidden: Sequence[str]) -> None:
         server.ehlo_or_helo_if_needed()
         size = [f"size={len(content)}"] if server.has_extn("size") else []
         code, said = server.mail(who.sender.addr_spec, size)
@@ -139,28 +141,33 @@ class Mail:
             others = len(who.recipients) - len(refused)
             raise Undeliverable(
                 f"{self._settings.host} took the mail for {others} of {len(who.recipients)} recipients, who have it, "
-                f"and refused: {self._refusals(refused)}"
+                f"and refused: {_refusals(refused, hidden)}"
             )
 
     @contextlib.contextmanager
-    def _failures(self, password: str) -> Iterator[None]:
+    def _failures(self, hidden: Sequence[str]) -> Iterator[None]:
         """Turn whatever a mail server or the network does into what it means for the delivery."""
         host = self._settings.host
-        hidden = _forms(self._settings.username, password)
         try:
             yield
         except smtplib.SMTPRecipientsRefused as error:
             codes = [code for code, _ in error.recipients.values()]
             kind = Undeliverable if all(500 <= code < 600 for code in codes) else NotNow
-            raise kind(f"{host} refused all recipients: {self._refusals(error.recipients)}") from None
+            raise kind(f"{host} refused all recipients: {_refusals(error.recipients, hidden)}") from None
         except smtplib.SMTPResponseException as error:
             raise self._refusal(error, hidden) from None
         except smtplib.SMTPNotSupportedError as error:
             raise Undeliverable(f"{host} can't be used as it is configured: {blotted(str(error), hidden)}") from None
         except ssl.SSLError as error:
-            raise NotNow(f"{host}: no trusted connection: {blotted(_words(error), hidden)} (see ca_file)") from None
-        except TimeoutError:
-            raise NotNow(f"{host}: no answer within {self._settings.timeout_seconds:g} seconds") from None
+            hint = "ca_file" if isinstance(error, ssl.SSLCertVerificationError) else "security and port"
+            raise NotNow(f"{host}: no trusted connection: {blotted(_words(error), hidden)} (see {hint})") from None
+        except TimeoutError as error:
+            what = (
+                error.args[0]
+                if len(error.args) == 1
+                else f"no answer within {self._settings.timeout_seconds:g} seconds"
+            )
+            raise NotNow(f"{host}: {what}") from None
         except smtplib.SMTPServerDisconnected as error:
             raise NotNow(f"{host} ended the connection: {blotted(str(error), hidden)}") from None
         except smtplib.SMTPException as error:
@@ -180,11 +187,6 @@ class Mail:
         sentence = f"{self._settings.host} {what}: {_reply(error.smtp_code, error.smtp_error, hidden)}"
         return Undeliverable(sentence) if 500 <= error.smtp_code < 600 else NotNow(sentence)
 
-    def _refusals(self, refused: dict[str, tuple[int, bytes]]) -> str:
-        """Return who was refused and how; of many the first."""
-        shown = [f"{who} ({_reply(code, said, ())})" for who, (code, said) in list(refused.items())[:5]]
-        return ", ".join(shown) + (f" and {len(refused) - 5} more" if len(refused) > 5 else "")
-
 
 def open_channel(settings: ChannelSettings) -> Mail:
     """Make the channel."""
@@ -195,6 +197,13 @@ def open_channel(settings: ChannelSettings) -> Mail:
 
 def _is_here(host: str) -> bool:
     return is_loopback(f"smtp://[{host}]" if ":" in host else f"smtp://{host}")
+
+
+def _refusals(refused: Mapping[str, tuple[int, bytes]], hidden: Sequence[str]) -> str:
+    """Return who was refused, and how; of many the first."""
+    shown = [f"{who} ({_reply(code, said, hidden)})" for who, (code, said) in list(refused.items())[:_SHOWN]]
+    more = len(refused) - _SHOWN
+    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
 
 
 def _reply(code: int, said: bytes | str, hidden: Sequence[str]) -> str:

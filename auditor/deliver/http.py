@@ -1,7 +1,7 @@
 """One bounded HTTP request to a receiver, and what its answer means for the delivery."""
 
 import email.utils
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic
@@ -44,6 +44,7 @@ def post(
     url: str = "",
     secrets: Iterable[str] = (),
     path: str = "",
+    read: Container[int] = (),
 ) -> Answer:
     """Post a body, and return the answer if the receiver took it.
 
@@ -54,6 +55,7 @@ def post(
         url: instead of the settings' URL.
         secrets: what must not show in an error, beside the URL.
         path: is appended to the URL.
+        read: further statuses of which the answer is returned: what it means stands in its body.
 
     Raises:
         NotNow: no connection, no answer in time, or a status that asks to come again.
@@ -82,7 +84,7 @@ def post(
         raise NotNow(f"{host}: can't be reached: {blotted(_cause(error), hidden)}") from None
     except OSError as error:
         raise Undeliverable(f"{host}: {error.filename or 'ca_file'}: {error.strerror or 'can not be read'}") from None
-    if 200 <= status < 300:
+    if 200 <= status < 300 or status in read:
         return Answer(status, answer)
     said = blotted(answer.decode("utf-8", "replace"), hidden)
     sentence = f"{host} answered {status}" + (f": {said}" if said else "")

@@ -26,9 +26,11 @@ MOST_HTML = 90_000
 """Bytes of HTML, below the 102 KB at which Gmail clips, with room for what a mail server may add."""
 _CARDS = (25, 16, 10, 6, 3, 1)
 """How many findings are tried to be shown, the most first."""
-_FINDINGS_IN_TEXT = 50
-_GONE_IN_TEXT = 50
-_GAPS_IN_TEXT = 20
+MOST_TEXT = 60_000
+"""Bytes of plain text."""
+_FINDINGS_IN_TEXT = (50, 25, 12, 6, 3, 1)
+_GONE_IN_TEXT = 40
+_GAPS_IN_TEXT = 12
 _LINKS = re.compile(r"(?i)(:(?=//)|www(?=\.))(//|\.)")
 _LONGEST = 1000
 """Characters of one value in plain text."""
@@ -79,6 +81,7 @@ def _environment() -> Environment:
     )
     environment.filters["cut"] = cut
     environment.filters["unlinked"] = _unlinked
+    environment.filters["apart"] = _apart
     return environment
 
 
@@ -93,29 +96,34 @@ def _unlinked(text: str) -> Markup:
 
 
 def _apart(text: str) -> Markup:
+    """Return a text as it is, but for the addresses in it, which are set in parts."""
     return Markup(_LINKS.sub(r"\1<span>\2</span>", str(escape(text))))  # noqa: S704 - it is escaped just here
 
 
 def text_body(story: Story, message: Message) -> str:
-    """Return the plain text."""
-    return "\n".join(_text(story, message)) + "\n"
+    """Return the plain text, with as many findings as fit."""
+    for most in _FINDINGS_IN_TEXT:
+        text = "\n".join(_text(story, message, most)) + "\n"
+        if len(text.encode()) <= MOST_TEXT:
+            return text
+    return "\n".join(_text(story, message, 0)) + "\n"
 
 
-def _text(story: Story, message: Message) -> Iterator[str]:
+def _text(story: Story, message: Message, most: int) -> Iterator[str]:
     translate = message.translate
-    yield from (story.headline, "", story.banner, "")
+    yield from (cut(story.headline, _LONGEST), "", story.banner, "")
     if story.changes:
         yield f"{translate('What changed:')} {story.changes}"
     yield from story.notes
     yield f"{translate('Looked at')}: {story.observed} · {story.place}"
     if story.findings:
         yield from _heading(translate("Findings"))
-        for number, finding in enumerate(story.findings[:_FINDINGS_IN_TEXT], 1):
+        for number, finding in enumerate(story.findings[:most], 1):
             yield from _finding(f"{number}. ", finding, message, in_full=story.in_full)
-        yield from _more(story, len(story.findings) - _FINDINGS_IN_TEXT)
+        yield from _more(story, len(story.findings) - most)
     if story.gone:
         yield from _heading(translate("No longer there"))
-        yield from (f"- {cut(line, _LONGEST)}" for line in story.gone[:_GONE_IN_TEXT])
+        yield from (f"- {cut(line, 300)}" for line in story.gone[:_GONE_IN_TEXT])
         yield from _more(story, len(story.gone) - _GONE_IN_TEXT)
     if story.gaps:
         yield from _heading(translate("What could not be looked at"))
@@ -160,13 +168,13 @@ def _finding(mark: str, finding: FindingView, message: Message, *, in_full: bool
             yield f"{indent}    {cut(step.command, _LONGEST * 2)}"
     if in_full:
         for value in finding.evidence:
-            yield f"{indent}{value.name} = {cut(', '.join(value.lines.shown), _LONGEST)}"
+            yield f"{indent}{cut(value.name, 100)} = {cut(', '.join(value.lines.shown), _LONGEST)}"
     yield ""
 
 
 def _gap(gap: GapView, message: Message) -> Iterator[str]:
     yield f"- {gap.kind.label} ({gap.source}): {message.translate('Checks touched')}: {len(gap.checks)}"
     if gap.missing:
-        yield f"  {message.translate('To grant:')} {cut(', '.join(gap.missing), _LONGEST)}"
-    yield from (f"  {cut(line, _LONGEST)}" for line in gap.messages.shown)
+        yield f"  {message.translate('To grant:')} {cut(', '.join(gap.missing), 500)}"
+    yield from (f"  {cut(line, 300)}" for line in gap.messages.shown)
     yield f"  {gap.advice} {gap.command}".rstrip()

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import errors, policy, utils
+from email.header import Header
 from email.headerregistry import Address
 from email.message import EmailMessage
 from urllib.parse import quote
@@ -28,13 +29,12 @@ from auditor.deliver.plain import cut
 from auditor.deliver.wording import headline
 from auditor.facts.text import Text, t
 from auditor.own_fault import own_fault
+from auditor.report import apart
 from auditor.report.clean import one_line
-from auditor.report.formats import FormatUnavailable, load_format
+from auditor.report.formats import FormatUnavailable
 
 LONGEST_SUBJECT = 150
 """Characters of a subject; mail programs show half of that."""
-_POLICY = policy.SMTP.clone(cte_type="7bit")
-"""Every server takes mail of 7-bit lines; whether it takes others it need not say."""
 _TYPES = {
     "html": ("text", "html"),
     "pdf": ("application", "pdf"),
@@ -42,6 +42,8 @@ _TYPES = {
     "markdown": ("text", "markdown"),
     "csv": ("text", "csv"),
 }
+_TEXTS = frozenset({"subject", "thread-topic"})
+"""The headers of free text."""
 _ENDINGS = {"markdown": "md"}
 _MEGABYTE = 1_000_000
 _ENCODED = 78 / 57
@@ -49,6 +51,33 @@ _ENCODED = 78 / 57
 _SINGLE = (Kind.FINDING, Kind.RESOLVED)
 _EPOCH = bytes.fromhex("01d8000000")
 """The time in the conversation indexes: the same in all of a thread, so that it says nothing."""
+
+
+class _Policy(policy.EmailPolicy):
+    """How headers are written.
+
+    The library's own way with texts beyond ASCII loses spaces between them where it has to break the line.
+    """
+
+    def fold(self, name: str, value: str) -> str:
+        """Return a header as it stands in the mail."""
+        if name.lower() not in _TEXTS:
+            return str(super().fold(name, value))
+        charset = "us-ascii" if value.isascii() else "utf-8"
+        written = Header(value, charset, maxlinelen=75, header_name=name).encode(linesep=self.linesep)
+        return f"{name}: {written}{self.linesep}"
+
+    def fold_binary(self, name: str, value: str) -> bytes:
+        """Return the same as bytes."""
+        return (
+            self.fold(name, value).encode("ascii")
+            if name.lower() in _TEXTS
+            else bytes(super().fold_binary(name, value))
+        )
+
+
+# Every server takes lines of 7 bits; whether it takes others it need not say.
+_POLICY = _Policy(linesep="\r\n", raise_on_defect=True, cte_type="7bit")
 
 
 @dataclass(frozen=True)
@@ -168,7 +197,7 @@ def _set_headers(mail: EmailMessage, message: Message, settings: Email, who: Add
     mail["Auto-Submitted"] = "auto-generated"
     # Exchange does not heed the header above: without this one it answers with notes of absence.
     mail["X-Auto-Response-Suppress"] = "OOF, AutoReply"
-    mail["X-Auditor-Key"] = quote(message.key, safe="/:@!$&'()*+,;=~_-.")
+    mail["X-Auditor-Key"] = quote(message.key, safe="/:@!$&'()*+,;=~_-.", errors="replace")
     if message.kind is Kind.TEST:
         return
     thread, topic = _thread(message, settings)
@@ -204,9 +233,11 @@ def make_attachments(message: Message, settings: Email) -> tuple[list[Attachment
     failed: list[str] = []
     for name in dict.fromkeys(settings.attach) if message.kind not in _SINGLE else ():
         try:
-            content = load_format(name).render(message.report)
+            content = apart.render(name, message.report)
         except FormatUnavailable as error:
             failed.append(_not_made(message, name, str(error)))
+        except apart.NotRendered as error:
+            failed.append(_not_made(message, name, f"this is a fault of the auditor itself: {error}"))
         except Exception as error:  # noqa: BLE001 - whatever a format fails on is told, and the mail goes
             failed.append(_not_made(message, name, f"this is a fault of the auditor itself: {own_fault(error)}"))
         else:
@@ -241,7 +272,7 @@ def _too_large(message: Message, attachment: Attachment, most: int) -> str:
     size, limit = f"{attachment.size / _MEGABYTE:.1f}", f"{most / _MEGABYTE:.3g}"
     if message.link:
         said: Text = t(
-            "{name} is not attached: it takes {size} MB, and attachments may take {limit} MB. It is to be had at {link}",
+            "{name} is not attached: it takes {size} MB, and all attachments may take {limit} MB. See {link}",
             name=attachment.name,
             size=size,
             limit=limit,
@@ -249,7 +280,7 @@ def _too_large(message: Message, attachment: Attachment, most: int) -> str:
         )
     else:
         said = t(
-            "{name} is not attached: it takes {size} MB, and attachments may take {limit} MB.",
+            "{name} is not attached: it takes {size} MB, and all attachments may take {limit} MB.",
             name=attachment.name,
             size=size,
             limit=limit,

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from auditor import __version__
 from auditor.deliver.message import Kind, Message
 from auditor.deliver.wording import changes, finding_line, headline, how_it_went, severity_counts
 from auditor.facts.text import Text, t
@@ -92,7 +91,7 @@ def tell(message: Message, attached: Sequence[str] = (), left_out: Sequence[str]
         attached=tuple(attached),
         left_out=tuple(left_out),
         run_id=view.run.id,
-        version=__version__,
+        version=view.auditor_version,
     )
 
 

@@ -1,9 +1,11 @@
 """What a channel is asked to send. It is made from the recorded run when it is sent, not when it is owed."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+
+import msgspec
 
 from auditor.judge.outcome import Outcome, ReportedFinding
 from auditor.report.formats import Report
@@ -79,7 +81,10 @@ class Message:
         earlier = tuple(finding for finding in self.all_findings if finding.fingerprint not in known)
         if not earlier:
             return known
-        return _views(Report(replace(self.outcome, findings=earlier, resolved=()), self.language).view) | known
+        return (
+            _views(Report(msgspec.structs.replace(self.outcome, findings=earlier, resolved=()), self.language).view)
+            | known
+        )
 
 
 def _views(view: ReportView) -> dict[str, FindingView]:

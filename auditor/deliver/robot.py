@@ -12,6 +12,9 @@ from auditor.deliver import http
 from auditor.deliver.channel import NotNow, Undeliverable
 from auditor.deliver.secrets import blotted, reveal
 
+_BAD_REQUEST = 400
+"""Some robots answer so where they have a code for what is wrong, which may be that they are busy."""
+
 
 @dataclass(frozen=True)
 class Codes:
@@ -55,13 +58,14 @@ def post(
         Undeliverable: the robot refuses the message.
     """
     hidden = list(secrets)
-    answer = http.post(
-        settings, encoded(payload), {"Content-Type": "application/json; charset=utf-8"}, url=url, secrets=hidden
-    )
+    headers = {"Content-Type": "application/json; charset=utf-8"}
+    answer = http.post(settings, encoded(payload), headers, url=url, secrets=hidden, read=(_BAD_REQUEST,))
     host = urlsplit(url).netloc.rpartition("@")[2]
     said = answer.body.decode("utf-8", "replace")
     hidden += http.secrets_in(url)
     code, words = _read(said, codes)
+    if code is None and answer.status == _BAD_REQUEST:
+        raise Undeliverable(f"{host} answered {answer.status}: {blotted(said, hidden)}")
     if code is None:
         raise NotNow(f"{host} answered something else than a robot does: {blotted(said, hidden)}")
     if code == 0:

@@ -8,6 +8,9 @@ import threading
 from time import monotonic
 from typing import Any
 
+_FAREWELL = 5.0
+"""Seconds that the answer to a good-bye is waited for."""
+
 
 class Connection(smtplib.SMTP):
     """A connection that is cut when its time is over, even if the server says a letter now and then.
@@ -29,6 +32,7 @@ class Connection(smtplib.SMTP):
             OSError, smtplib.SMTPException: as the library has it; TimeoutError also when the time is over.
         """
         self._tls = tls
+        self._longest = longest
         self._until = monotonic() + longest
         self._twin: socket.socket | None = None
         self._end = threading.Timer(longest, self._cut)
@@ -39,6 +43,7 @@ class Connection(smtplib.SMTP):
             # The name that the server is greeted with is set below: the library would ask the DNS for it, and wait.
             super().__init__(host, port, local_hostname="localhost", timeout=timeout)
         except BaseException:
+            self.close()
             self._finish()
             raise
 
@@ -50,13 +55,21 @@ class Connection(smtplib.SMTP):
         return self._tls.wrap_socket(plain, server_hostname=host) if self._tls else plain
 
     def getreply(self) -> tuple[int, bytes]:
-        """Return the server's reply. Raises TimeoutError if the time is over."""
+        """Return the server's reply. Raises TimeoutError if there is none in time."""
         try:
-            return super().getreply()
-        except (OSError, smtplib.SMTPServerDisconnected):
-            if self._was_cut:
+            reply = super().getreply()
+        except smtplib.SMTPServerDisconnected as error:
+            self._ensure_time()
+            if isinstance(error.__context__, TimeoutError):
                 raise TimeoutError from None
             raise
+        # What was cut in the middle of a line reads like a reply.
+        self._ensure_time()
+        return reply
+
+    def _ensure_time(self) -> None:
+        if self._was_cut:
+            raise TimeoutError(f"not done within {self._longest:g} seconds")
 
     def be_patient(self) -> None:
         """Wait for what follows as long as there is time: a mail may be large, and a server may scan it."""
@@ -65,13 +78,16 @@ class Connection(smtplib.SMTP):
 
     def largest(self) -> int:
         """Return how many bytes a mail may have, or 0 if the server does not say."""
+        self.ehlo_or_helo_if_needed()
         said = self.esmtp_features.get("size", "").split()
         return int(said[0]) if said and said[0].isascii() and said[0].isdigit() else 0
 
     def leave(self) -> None:
         """End the connection. What has been taken is taken, whatever the server says to that."""
         with contextlib.suppress(smtplib.SMTPException, OSError):
-            self.quit()
+            if self.sock is not None:
+                self.sock.settimeout(min(self.timeout, _FAREWELL))
+                self.quit()
         self.close()
         self._finish()
 

@@ -32,7 +32,7 @@ _CODES = robot.Codes(
 )
 _USER = re.compile(r"[\w.@-]{1,64}", re.ASCII)
 _MARKUP = re.compile(r"[*\[\]()<>~_#@!|]")
-_IS_MARKUP = re.compile(r"[`<]")
+_IS_MARKUP = re.compile(r"`|<[@/!]|<font|\]\(")
 
 
 class WeCom:

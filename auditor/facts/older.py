@@ -48,6 +48,9 @@ def paths_of(row_type: type[Any]) -> frozenset[str]:
     return frozenset(paths)
 
 
+_RAWS = msgspec.json.Decoder(list[msgspec.Raw])
+
+
 def paths_in(rows: msgspec.Raw, row_type: type[Any]) -> frozenset[str]:
     """Return the paths of the fields that the version collected which wrote these rows.
 
@@ -57,7 +60,7 @@ def paths_in(rows: msgspec.Raw, row_type: type[Any]) -> frozenset[str]:
     known = paths_of(row_type)
     objects: set[str] = set()
     found: set[str] = set()
-    for row in msgspec.json.decode(rows, type=list[msgspec.Raw]):
+    for row in _RAWS.decode(rows):
         _note(msgspec.json.decode(row), "", known, objects, found)
     return frozenset(path for path in known if path in found or path.rpartition(".")[0] not in objects)
 

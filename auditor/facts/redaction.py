@@ -13,12 +13,21 @@ from typing import Any
 import msgspec
 from msgspec.structs import force_setattr
 
+from auditor.facts.kubernetes.meta import SUPPRESS
 from auditor.facts.landscape import ClusterIdentity, Landscape, SourceLog
 from auditor.facts.older import is_collected
 from auditor.facts.pseudonyms import Pseudonyms
+from auditor.facts.rules.suppress_annotation import (
+    LONGEST,
+    MOST_CHARACTERS,
+    BadNote,
+    Written,
+    read_annotation,
+    write_annotation,
+)
 from auditor.facts.table import Gap, Reason, Table
 from auditor.facts.text import Text, Value
-from auditor.facts.vocabulary import PARAMETERS
+from auditor.facts.vocabulary import CHECK_WORDS, PARAMETERS
 
 _VOCABULARY = """
 Addon.name ContainerLog.component HealthPoint.name InstanceType.name Metric.name Quota.name access access_modes
@@ -61,6 +70,7 @@ POLICIES = frozenset({"Policy.document"})
 """JSON texts of RAM policies."""
 _OF_POLICIES = frozenset({"Action", "NotAction", "Effect", "Version"})
 _WORD = re.compile(r"[^\W_]+")
+_BLOTTED = "redacted"
 
 
 class Redactor:
@@ -129,6 +139,8 @@ class Redactor:
         match value:
             case str() if f"{owner}.{name}" in POLICIES:
                 return self._policy(value)
+            case str() if name == "suppress" and owner == "OwnAnnotations":
+                return self._suppression(value)
             case str() if name == "image":
                 return self._names.image(value)
             case str():
@@ -139,6 +151,9 @@ class Redactor:
                 return value
             case dict() if name in MEASURES:
                 return {self.text(key): each for key, each in value.items()}
+            case dict() if name == "annotations" and SUPPRESS in value:
+                others = {key: each for key, each in value.items() if key != SUPPRESS}
+                return {SUPPRESS: self._suppression(value[SUPPRESS]), **self._value(others, name, owner)}
             case dict():
                 return {self._key(key, name): self._value(each, name, owner) for key, each in value.items()}
             case msgspec.Struct():
@@ -148,6 +163,22 @@ class Redactor:
     def _key(self, key: str, name: str) -> str:
         is_of_api = name in SETTINGS or (name in OF_DRIVERS and key.lower() in PARAMETERS)
         return key if is_of_api else self.text(key)
+
+    def _suppression(self, text: str) -> str:
+        """Redact what somebody wrote to suppress findings, such that it still suppresses them."""
+        entries = read_annotation(text)
+        hidden = [self._note(entry) for entry in entries]
+        if len(write_annotation(hidden)) > MOST_CHARACTERS:
+            hidden = [self._note(entry, is_short=True) for entry in entries]
+        return write_annotation(hidden)
+
+    def _note(self, entry: Written | BadNote, *, is_short: bool = False) -> Written | str:
+        """Redact one suppression. Of one that can't be used only why is kept, in the auditor's own words."""
+        if isinstance(entry, BadNote):
+            return entry.text.key
+        check = _WORD.sub(lambda word: word[0] if word[0] in CHECK_WORDS else self.text(word[0]), entry.check)
+        reason, owner = (_BLOTTED, _BLOTTED) if is_short else (self.text(entry.reason), self.text(entry.owner))
+        return Written(check, reason[: LONGEST["reason"]], owner[: LONGEST["owner"]], entry.expires)
 
     def _policy(self, document: str) -> str:
         try:

@@ -19,6 +19,7 @@ import msgspec
 
 from auditor.facts.catalogue import TABLES
 from auditor.facts.cycles import search_held_off
+from auditor.facts.decoders import decoder_of
 from auditor.facts.landscape import ClusterIdentity, Landscape, SourceLog
 from auditor.facts.older import narrowed, paths_in, paths_of
 from auditor.facts.table import Gap, NotKnown, Table
@@ -76,6 +77,10 @@ class _Saved(_Head, kw_only=True):
 
 class _Envelope(msgspec.Struct):
     format: str = ""
+
+
+_ENVELOPE: msgspec.json.Decoder[_Envelope] = decoder_of(_Envelope)
+_SAVED: msgspec.json.Decoder[_Saved] = decoder_of(_Saved)
 
 
 def encode(landscape: Landscape, auditor_version: str) -> bytes:
@@ -151,10 +156,10 @@ def decode(content: bytes) -> Landscape:
 
 
 def _decode(raw: bytearray) -> Landscape:
-    envelope = msgspec.json.decode(raw, type=_Envelope)
+    envelope = _ENVELOPE.decode(raw)
     if envelope.format not in (FORMAT, TOP_FIELDS_ONLY):
         raise BadLandscape(f"its format is {envelope.format[:60]!r}; this version reads {FORMAT!r}")
-    saved = msgspec.json.decode(raw, type=_Saved)
+    saved = _SAVED.decode(raw)
     _ensure_sound(saved)
     tables = {name: _load(name, table, saved.format) for name, table in saved.tables.items() if name in TABLES}
     return Landscape(saved.cluster, saved.observed_at, tables, saved.collection)
@@ -199,7 +204,7 @@ def _load(name: str, saved: _SavedTable, version: str) -> Table[Any]:
     try:
         collected = paths_in(saved.rows, row_type) if version == TOP_FIELDS_ONLY else frozenset(saved.fields)
         row_type = narrowed(row_type, name, collected)
-        rows: list[Any] = msgspec.json.decode(saved.rows, type=list[row_type])  # type: ignore[valid-type]
+        rows: list[Any] = decoder_of(list[row_type]).decode(saved.rows)  # type: ignore[valid-type]
     except msgspec.MsgspecError as error:
         raise BadLandscape(f"its table {name!r} is damaged: {error}; copy it again, or collect anew") from None
     if saved.unavailable and rows:

@@ -19,26 +19,26 @@ controllers copy core coredns correctly count cpfs cpu cr crash crashed crd crds
 creation credential credentials cri cron cronjob cronjobs cs csi custom custommetrics customresourcedefinitions daemon
 daemonset daemonsets days deadline debug dedicated default degraded delay delayed delete deleted deleting deletion
 denied deny deploy deployment deployments desc describe description desired destination detach detached detaching
-detail details detect detector device devices diag diagnose did didn different dir directory disabled disk diskplugin
-disks disktype disruption disruptions dns do docker does domain done down drain drained draining driver drivers drop
-due duplicate during dynamic eci ecs egress eip either elastic elasticquota elect election element empty enable enabled
-encrypted end endpoint endpoints endpointslice endpointslices ends enforced eni ensure ensured ensuring enterprise
-entries entry env ephemeral erdma error errors ess established etc etcd event eventer events every evict evicted
-eviction exceed exceeded exceeds exec executing exhausted exist existing exists exit exited expected expired expires
-exporter ext4 external externalname extreme fail failed failing fails failure failures false fatal fc field fields file
-filesystem filesystems filter finalizer finalizers find finished first flag flannel flex flexvolume floating for
-forbidden force forced format forward forwarding found free from fs full gang gatekeeper generated generation generic
-get gib gibibytes gitops going gone good gpu gpus grace grant granted grants group groups grpc gslb gtm had handler
-handshake hard has hash have headless health healthcheck healthy healthz helpful hibernated high higher hook horizontal
-host hostname hosts hours hpa http httpcode httproute https hugepages i icmp id ids if ignored image images immediate
-in inactive inbound including incoming incomplete increase index info ingress ingresses init initial initialize
-initialized inner inodes insecure inside install installed instance instances insufficient int interface interfaces
-internal internet interrupted interval into intranet invalid invalidate involved io ip ips iptables ipv4 ipv6 ipvs is
-issue issuer it item items its job jobs join json k8s keepalive kernel key keys kill killed killing kind known kruise
-kube kubeadm kubeconfig kubelet kubelets kubernetes label labels large last latency later latest lb lcu leader lease
-leases least leave left less level lib lifecycle limit limited limits line link linux list listen listener listeners
-listing live liveness livez load loadbalancer loadbalancers local localhost lock locked locks log logs logtail long
-lookup loongcollector loop loopback low lower lsn lvm machine maintenance malformed managed managedk8sslbinternet
+detail details detect detector device devices diag diagnose dial did didn different dir directory disabled disk
+diskplugin disks disktype disruption disruptions dns do docker does domain done down drain drained draining driver
+drivers drop due duplicate during dynamic eci ecs egress eip either elastic elasticquota elect election element empty
+enable enabled encrypted end endpoint endpoints endpointslice endpointslices ends enforced eni ensure ensured ensuring
+enterprise entries entry env ephemeral erdma error errors ess established etc etcd event eventer events every evict
+evicted eviction exceed exceeded exceeds exec executing exhausted exist existing exists exit exited expected expired
+expires exporter ext4 external externalname extreme fail failed failing fails failure failures false fatal fc field
+fields file filesystem filesystems filter finalizer finalizers find finished first flag flannel flex flexvolume floating
+for forbidden force forced format forward forwarding found free from fs full gang gatekeeper generated generation
+generic get gib gibibytes gitops going gone good gpu gpus grace grant granted grants group groups grpc gslb gtm had
+handler handshake hard has hash have headless health healthcheck healthy healthz helpful hibernated high higher hook
+horizontal host hostname hosts hours hpa http httpcode httproute https hugepages i icmp id ids if ignored image images
+immediate in inactive inbound including incoming incomplete increase index info ingress ingresses init initial
+initialize initialized inner inodes insecure inside install installed instance instances insufficient int interface
+interfaces internal internet interrupted interval into intranet invalid invalidate involved io ip ips iptables ipv4 ipv6
+ipvs is issue issuer it item items its job jobs join json k8s keepalive kernel key keys kill killed killing kind known
+kruise kube kubeadm kubeconfig kubelet kubelets kubernetes label labels large last latency later latest lb lcu leader
+lease leases least leave left less level lib lifecycle limit limited limits line link linux list listen listener
+listeners listing live liveness livez load loadbalancer loadbalancers local localhost lock locked locks log logs logtail
+long lookup loongcollector loop loopback low lower lsn lvm machine maintenance malformed managed managedk8sslbinternet
 managedk8sslbintranet manager manually many master masters match matched matches matching max maximum may medium memory
 message messages meta metadata method metric metrics mib might migrate min minimum minutes misconfigured mismatch
 missing mnt mode modified modules more most mount mounted mounting mounts move multi multiple must mutating my n nacl
@@ -88,6 +88,13 @@ wrr x509 xfs yaml yes yet you your zero zone zones
 """
 WORDS = frozenset(_WORDS.split())
 """In lower case, one word each: compounds are taken apart. Everyday names of what people build are not among them."""
+
+_CHECK_WORDS = """
+allowlist blocks clients clusterip detachable drifted fsgroup grow held lacks listens outside overloaded skewed stage
+stale unfair
+"""
+CHECK_WORDS = WORDS | frozenset(_CHECK_WORDS.split())
+"""The words of which the ids of checks are made."""
 
 DOMAINS = (
     "k8s.io",

@@ -30,11 +30,57 @@ class Lifecycle(StrEnum):
 
 
 class Suppression(msgspec.Struct, frozen=True):
-    """Why a finding does not count, who says so, and until when."""
+    """Why a finding does not count, who says so, and until when; ``annotated`` is the object on which it is said.
+
+    Without one it is said in the configuration.
+    """
 
     reason: str
     owner: str
     expires: date
+    annotated: Ref | None = None
+
+
+class SuppressionStatus(StrEnum):
+    """What became of a suppression in a run: the first that holds. The values are part of ``report.json``."""
+
+    IGNORED = "ignored"
+    EXPIRED = "expired"
+    UNUSED = "unused"
+    EXPIRING = "expiring"
+    ACTIVE = "active"
+
+
+class SuppressionState(msgspec.Struct, frozen=True, kw_only=True):
+    """One suppression of the configuration, or one that stands on objects, and what became of it in a run.
+
+    Attributes:
+        status: as above.
+        check: the pattern of check ids; empty if the annotation can't be read.
+        subject: the pattern of objects of the configuration; empty for an annotation.
+        reason: why the findings are not to count.
+        owner: who says so.
+        expires: its last day; None if the annotation can't be read.
+        findings: how many findings it matches; of one that is expired or ignored, would match.
+        fingerprints: of the first of these findings.
+        evaluated: whether everything that it may match was looked at, so that what it does not match is not there.
+        annotated: the first of the objects on which it stands.
+        objects: on how many objects it stands; 0 for the configuration.
+        problem: why it is ignored.
+    """
+
+    status: SuppressionStatus
+    check: str = ""
+    subject: str = ""
+    reason: str = ""
+    owner: str = ""
+    expires: date | None = None
+    findings: int = 0
+    fingerprints: tuple[str, ...] = ()
+    evaluated: bool = True
+    annotated: tuple[Ref, ...] = ()
+    objects: int = 0
+    problem: Text | None = None
 
 
 class ReportedFinding(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,12 +135,23 @@ class Changed(msgspec.Struct, frozen=True):
     suppressed: bool
 
 
+class Undelivered(msgspec.Struct, frozen=True):
+    """A message about this cluster that was given up: to whom, of which kind, when, and what happened."""
+
+    key: str
+    channel: str
+    kind: str
+    given_up_at: datetime
+    error: str
+
+
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """One run: one audit of one landscape, which was collected at ``observed_at``.
 
     What compares it with earlier runs is known once the ledger has recorded it. ``resolved`` are findings that were
     there and are gone, ``unevaluated`` those that were there and could not be looked at, both as last reported;
-    ``changed`` tells of findings that are still there what they were like before.
+    ``changed`` tells of findings that are still there what they were like before. ``suppressions`` are all that may
+    concern the cluster.
     """
 
     run_id: str
@@ -108,7 +165,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     resolved: tuple[ReportedFinding, ...] = ()
     unevaluated: tuple[ReportedFinding, ...] = ()
     changed: tuple[Changed, ...] = ()
+    undelivered: tuple[Undelivered, ...] = ()
     collection: tuple[SourceLog, ...] = ()
+    suppressions: tuple[SuppressionState, ...] = ()
 
     @property
     def is_complete(self) -> bool:

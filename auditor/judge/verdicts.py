@@ -1,5 +1,6 @@
 """Verdicts: what a check says of one subject."""
 
+import re
 import shlex
 from enum import StrEnum
 
@@ -9,6 +10,7 @@ from auditor.facts.ref import Layer, Ref
 from auditor.facts.table import Reason, ReasonKind
 from auditor.facts.text import Text
 
+_TO_FILL_IN = re.compile(r"<[a-z][a-z0-9 =/-]{0,40}>")
 Evidence = str | int | float | bool | None | list[str] | dict[str, int | str]
 """A value that was read and that the verdict rests on."""
 
@@ -82,9 +84,9 @@ class Step(msgspec.Struct, frozen=True):
 def step(text: Text, *command: str) -> Step:
     """Make a step. The words of the command are quoted for a shell, so that no name can smuggle in another.
 
-    A word in angle brackets (``<new-zone>``) is for the reader to fill in and is left as it is.
+    A few plain words in angle brackets (``<new-zone>``) are for the reader to fill in and are left as they are.
     """
-    words = [word if word.startswith("<") and word.endswith(">") else shlex.quote(word) for word in command]
+    words = [word if _TO_FILL_IN.fullmatch(word) else shlex.quote(word) for word in command]
     return Step(text, " ".join(words))
 
 

@@ -11,12 +11,17 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from auditor.facts.decoders import decoder_of
 from auditor.judge.outcome import Outcome, ReportedFinding
 from auditor.ledger.errors import LedgerError
 
 FORMAT = 1
 _LEVEL = 6
 T = TypeVar("T")
+
+# Threads that first meet a type at the same time crash the process: what is to be known of these is found out here.
+for _type in (Outcome, ReportedFinding):
+    decoder_of(_type)
 
 
 def encode(value: Outcome | ReportedFinding) -> bytes:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, OperationalError
 
-from auditor.ledger.errors import LedgerError
+from auditor.ledger.errors import LedgerError, NoLedger
 from auditor.ledger.failures import in_words, shown
 from auditor.ledger.tables import VERSION, VERSION_TABLE
 
@@ -40,14 +40,14 @@ class Database:
     def open(self, *, make: bool = True) -> None:
         """Connect, and bring the tables up to date. With ``make`` false, a ledger that is not there is an error."""
         if not make and self.is_sqlite and not Path(str(self.url.database)).exists():
-            raise LedgerError(f"there is no ledger {self.name} yet: it is made when the first run is recorded")
+            raise NoLedger(f"there is no ledger {self.name} yet: it is made when the first run is recorded")
         with in_words(self.url):
             if self.is_sqlite:
                 self._use_wal()
             with self.read() as connection:
                 version = self._version(connection)
             if version is None and not make:
-                raise LedgerError(f"there is no ledger in {self.name} yet: it is made when the first run is recorded")
+                raise NoLedger(f"there is no ledger in {self.name} yet: it is made when the first run is recorded")
             if version != VERSION:
                 self._migrate()
 

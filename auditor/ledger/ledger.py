@@ -107,9 +107,12 @@ class Ledger:
             runs.fail(connection, run_id, state, error, finished_at)
 
     def sweep(self, now: datetime) -> int:
-        """Note the runs whose process is gone as interrupted, and return how many there were."""
+        """Note the runs whose process is gone as interrupted, and return how many there were.
+
+        A process renews the leases of its own runs first.
+        """
         with self._database.write() as connection:
-            return runs.sweep(connection, now)
+            return runs.sweep(connection, now, RUN_LEASE + outbox.CLOCKS_DIFFER)
 
     def runs(
         self,
@@ -167,14 +170,20 @@ class Ledger:
         with self._database.read() as connection:
             return outbox.read_told(connection, cluster)
 
-    def claim(self, now: datetime, limit: int, lease: timedelta) -> list[Delivery]:
+    def claim(self, now: datetime, limit: int, lease: timedelta, without: Collection[str] = ()) -> list[Delivery]:
         """Return deliveries that are due, in the order in which they came up, and lease them to the caller.
 
+        Those to the channels ``without`` are left.
         No other sender is given them before the lease ends; after that they are due again, so that a sender that
         was killed loses none. Behind one that was tried and has not come the later ones to its channel wait.
         """
         with self._database.write() as connection:
-            return outbox.claim(connection, now, limit, lease)
+            return outbox.claim(connection, now, limit, lease, without)
+
+    def renew(self, keys: Collection[str], now: datetime, lease: timedelta) -> None:
+        """Lease deliveries that the caller has claimed for longer: they are still being sent."""
+        with self._database.write() as connection:
+            outbox.renew(connection, keys, now, lease)
 
     def release(self, key: str) -> None:
         """Give back a delivery that was claimed and not tried."""
@@ -201,10 +210,13 @@ class Ledger:
         with self._database.write() as connection:
             outbox.revive(connection, key, now)
 
-    def next_due(self, now: datetime | None = None) -> datetime | None:
-        """Return when the next delivery can be claimed, None if none is owed; ``now`` itself if one can be by then."""
+    def next_due(self, now: datetime | None = None, without: Collection[str] = ()) -> datetime | None:
+        """Return when the next delivery can be claimed, None if none is owed; ``now`` itself if one can be by then.
+
+        Those to the channels ``without`` are left out.
+        """
         with self._database.read() as connection:
-            return outbox.next_due(connection, now)
+            return outbox.next_due(connection, now, without)
 
     def deliveries(
         self, channel: str | None = None, states: Collection[DeliveryState] = (), limit: int = 100

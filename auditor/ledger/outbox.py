@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, exists, func, insert, or_, select, true, update
 
-from auditor.judge.outcome import Outcome
+from auditor.judge.outcome import Outcome, Undelivered
 from auditor.ledger.errors import LedgerError
 from auditor.ledger.records import Delivery, DeliveryState, Owed
 from auditor.ledger.tables import deliveries, insert_or, told
@@ -18,6 +18,10 @@ CLOCKS_DIFFER = timedelta(minutes=5)
 shows that the clock was set back since: its times mean nothing, and it is due."""
 _CLAIM_LOCK = 4_921_736_006
 """The number of the lock that senders with one PostgreSQL database take in turns."""
+_NEXT = timedelta(microseconds=1)
+"""The least by which two moments in a database differ."""
+MOST_DEAD = 50
+"""Messages that were given up and that a report names; the web site has all of them."""
 LONGEST_ERROR = 2000
 """Characters of an error that are kept."""
 
@@ -36,6 +40,7 @@ def key_of(run_id: str, owed: Owed) -> str:
 def owe(connection: Connection, outcome: Outcome, planned: Iterable[Owed]) -> None:
     """Write what a run owes, and what the channels believe by it."""
     rows: dict[str, dict[str, Any]] = {}
+    created_at = _after_all_owed(connection, outcome)
     for place, owed in enumerate(planned):
         _note_told(connection, outcome.cluster.name, owed)
         if not owed.kind:
@@ -54,15 +59,29 @@ def owe(connection: Connection, outcome: Outcome, planned: Iterable[Owed]) -> No
                 "fingerprints": list(owed.fingerprints),
                 "gone": list(owed.gone),
                 "state": DeliveryState.OWED,
-                "created_at": outcome.finished_at,
+                "created_at": created_at,
                 "due_at": due_at,
-                "give_up_at": due_at + owed.give_up_after,
+                "give_up_at": max(due_at, created_at) + owed.give_up_after,
                 "attempts": 0,
                 "dated_at": outcome.finished_at,
             },
         )
     if rows:
         connection.execute(insert(deliveries), list(rows.values()))
+
+
+def _after_all_owed(connection: Connection, outcome: Outcome) -> datetime:
+    """Return when a run's deliveries came up: after all that is owed of its cluster, whatever the clock says.
+
+    They are sent in this order. Were a clock that is set back to turn it round, a receiver would hear that something
+    is over before it hears that it is there.
+    """
+    latest = connection.scalar(
+        select(func.max(deliveries.c.created_at)).where(
+            deliveries.c.cluster == outcome.cluster.name, deliveries.c.state == DeliveryState.OWED
+        )
+    )
+    return outcome.finished_at if latest is None else max(outcome.finished_at, latest + _NEXT)
 
 
 def _note_told(connection: Connection, cluster: str, owed: Owed) -> None:
@@ -88,18 +107,20 @@ def read_told(connection: Connection, cluster: str) -> dict[str, frozenset[str]]
     return {channel: frozenset(fingerprints) for channel, fingerprints in found.items()}
 
 
-def claim(connection: Connection, now: datetime, limit: int, lease: timedelta) -> list[Delivery]:
+def claim(
+    connection: Connection, now: datetime, limit: int, lease: timedelta, without: Collection[str] = ()
+) -> list[Delivery]:
     """Return deliveries that are due, in the order in which they came up, and keep them from other senders for a while.
 
-    While an attempt at an earlier one to the same channel is under way, or is to be made again, the later ones wait:
-    that something is over must not arrive before that it is there.
+    Those to the channels ``without`` are left. While an attempt at an earlier one to the same channel is under way, or
+    is to be made again, the later ones wait: that something is over must not arrive before that it is there.
     """
     if connection.dialect.name == "postgresql":
         # Else a second sender might take a later delivery without seeing that an earlier one is being tried.
         connection.execute(select(func.pg_advisory_xact_lock(_CLAIM_LOCK)))
     due = (
         select(deliveries.c.key)
-        .where(deliveries.c.state == DeliveryState.OWED, _is_due(now), _is_first())
+        .where(deliveries.c.state == DeliveryState.OWED, _is_due(now), _is_first(), _is_to_others(without))
         .order_by(deliveries.c.created_at, deliveries.c.place, deliveries.c.key)
         .limit(limit)
         .with_for_update(skip_locked=True, of=deliveries)
@@ -116,6 +137,19 @@ def claim(connection: Connection, now: datetime, limit: int, lease: timedelta) -
     place = {key: number for number, key in enumerate(keys)}
     rows = sorted(connection.execute(claimed), key=lambda row: place[row.key])
     return [delivery_of(row) for row in rows]
+
+
+def renew(connection: Connection, keys: Collection[str], now: datetime, lease: timedelta) -> None:
+    """Keep deliveries that were claimed, and are being sent, from other senders for a while longer."""
+    connection.execute(
+        update(deliveries)
+        .where(
+            deliveries.c.key.in_(keys),
+            deliveries.c.state == DeliveryState.OWED,
+            deliveries.c.lease_until.is_not(None),
+        )
+        .values(lease_until=now + lease, dated_at=now)
+    )
 
 
 def release(connection: Connection, key: str) -> None:
@@ -170,9 +204,9 @@ def revive(connection: Connection, key: str, now: datetime) -> None:
         )
 
 
-def next_due(connection: Connection, now: datetime | None) -> datetime | None:
-    """Return when the next delivery can be claimed; None if none is owed."""
-    owed = and_(deliveries.c.state == DeliveryState.OWED, _is_first())
+def next_due(connection: Connection, now: datetime | None, without: Collection[str] = ()) -> datetime | None:
+    """Return when the next delivery to a channel not in ``without`` can be claimed; None if none is owed."""
+    owed = and_(deliveries.c.state == DeliveryState.OWED, _is_first(), _is_to_others(without))
     if now is not None and connection.scalar(select(func.count()).where(owed, _is_due(now))):
         return now
     free = select(func.min(deliveries.c.due_at)).where(owed, deliveries.c.lease_until.is_(None))
@@ -191,6 +225,20 @@ def read(connection: Connection, channel: str | None, states: Collection[Deliver
     if states:
         wanted = wanted.where(deliveries.c.state.in_(states))
     return [delivery_of(row) for row in connection.execute(wanted)]
+
+
+def read_dead(connection: Connection, cluster: str) -> tuple[Undelivered, ...]:
+    """Return what was given up of the messages about a cluster, the last first."""
+    wanted = (
+        select(deliveries)
+        .where(deliveries.c.cluster == cluster, deliveries.c.state == DeliveryState.DEAD)
+        .order_by(deliveries.c.finished_at.desc(), deliveries.c.key)
+        .limit(MOST_DEAD)
+    )
+    return tuple(
+        Undelivered(row.key, row.channel, row.kind, row.finished_at, row.last_error)
+        for row in connection.execute(wanted)
+    )
 
 
 def count(connection: Connection) -> dict[tuple[str, DeliveryState], int]:
@@ -213,6 +261,10 @@ def _is_first() -> ColumnElement[bool]:
             and_(earlier.c.created_at == deliveries.c.created_at, earlier.c.place < deliveries.c.place),
         ),
     )
+
+
+def _is_to_others(without: Collection[str]) -> ColumnElement[bool]:
+    return deliveries.c.channel.not_in(without) if without else true()
 
 
 def _is_due(now: datetime) -> ColumnElement[bool]:

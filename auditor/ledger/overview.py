@@ -115,6 +115,12 @@ class Overview:
             lifecycles = {row.run_id: row.lifecycle for row in connection.execute(told)}
         return [Sighting(run=run, lifecycle=lifecycles[run.id]) for run in latest if run.id in lifecycles]
 
+    def run(self, run_id: str) -> RunRecord | None:
+        """Return the run of this whole id; None if there is none."""
+        with self._database.read() as connection:
+            row = connection.execute(select(runs_table).where(runs_table.c.id == run_id)).first()
+            return None if row is None else runs.record_of(row)
+
     def runs(
         self, cluster: str | None, states: Collection[RunState], limit: int, after: RunRecord | None = None
     ) -> list[RunRecord]:

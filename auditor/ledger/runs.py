@@ -1,9 +1,10 @@
 """The runs: begun, kept, finished and looked up. Each function works within the transaction it is given."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, Row, Select, insert, select, update
 
 from auditor.facts.landscape import ClusterIdentity
@@ -12,7 +13,7 @@ from auditor.judge.verdicts import Severity
 from auditor.ledger import blobs
 from auditor.ledger.errors import LedgerError
 from auditor.ledger.lives import Lived, live_on
-from auditor.ledger.outbox import owe, read_told
+from auditor.ledger.outbox import owe, read_dead, read_told
 from auditor.ledger.records import Life, LifeState, Owed, RunRecord, RunState
 from auditor.ledger.tables import clusters, findings, insert_or, lives, outcomes, pulse, runs
 
@@ -72,7 +73,7 @@ def finish(connection: Connection, outcome: Outcome, plan: Plan) -> Outcome:
                 recorded_at=datetime.now(UTC),
             )
         )
-    recorded = lived.outcome
+    recorded = msgspec.structs.replace(lived.outcome, undelivered=read_dead(connection, outcome.cluster.name))
     begin(connection, outcome.run_id, outcome.cluster, outcome.trigger, outcome.started_at, None)
     connection.execute(
         update(runs)
@@ -116,11 +117,15 @@ def keep(connection: Connection, run_id: str, until: datetime) -> None:
     )
 
 
-def sweep(connection: Connection, now: datetime) -> int:
-    """Note the runs whose process has not renewed their lease as interrupted, and return how many they are."""
+def sweep(connection: Connection, now: datetime, longest: timedelta) -> int:
+    """Note the runs whose process has not renewed their lease as interrupted, and return how many they are.
+
+    Nobody is given a lease of more than ``longest``: one that ends later shows that the clock was set back since.
+    """
+    is_over = runs.c.lease_until.is_(None) | (runs.c.lease_until <= now) | (runs.c.lease_until > now + longest)
     swept = connection.execute(
         update(runs)
-        .where(runs.c.state == RunState.RUNNING, (runs.c.lease_until <= now) | runs.c.lease_until.is_(None))
+        .where(runs.c.state == RunState.RUNNING, is_over)
         .values(state=RunState.INTERRUPTED, finished_at=now, lease_until=None, error="the process that ran it is gone")
     )
     return swept.rowcount
@@ -222,11 +227,11 @@ def _lock_cluster(connection: Connection, cluster: ClusterIdentity) -> Row[Any]:
 def _is_out_of_order(known: Row[Any], outcome: Outcome) -> bool:
     """Tell whether a later state of the cluster is recorded already.
 
-    Where the clock has been set back since that was recorded, its moment says nothing about what was later.
+    Where the clock has been set back since that was seen, its moment says nothing about what was later.
     """
     if known.observed_at is None or known.cluster_id != outcome.cluster.cluster_id:
         return False
-    is_clock_set_back = datetime.now(UTC) < known.recorded_at
+    is_clock_set_back = datetime.now(UTC) < known.recorded_at or known.recorded_at < known.observed_at
     return bool(outcome.observed_at < known.observed_at) and not is_clock_set_back
 
 

@@ -15,7 +15,7 @@ from auditor import __version__
 from auditor.facts.landscape import SourceLog
 from auditor.facts.ref import Ref
 from auditor.facts.table import Reason, ReasonKind
-from auditor.judge.outcome import CheckResult, Outcome, ReportedFinding
+from auditor.judge.outcome import CheckResult, Outcome, ReportedFinding, SuppressionState
 from auditor.judge.verdicts import Evidence, Hop, Step
 from auditor.report.formats import Report
 from auditor.report.speaker import utc
@@ -52,6 +52,17 @@ def document(outcome: Outcome, translate: _Translate) -> _Json:
         "findings": [finding_data(finding, translate) for finding in outcome.findings],
         "resolved": [finding_data(finding, translate) for finding in outcome.resolved],
         "collection": [_source(log, translate) for log in outcome.collection],
+        "suppressions": [_suppression(state, translate) for state in outcome.suppressions],
+        "undelivered": [
+            {
+                "key": one.key,
+                "channel": one.channel,
+                "kind": one.kind,
+                "given_up_at": utc(one.given_up_at),
+                "error": one.error,
+            }
+            for one in outcome.undelivered
+        ],
     }
 
 
@@ -126,7 +137,26 @@ def finding_data(finding: ReportedFinding, translate: _Translate) -> _Json:
             "reason": suppression.reason,
             "owner": suppression.owner,
             "expires": suppression.expires.isoformat(),
+            "annotated": _object(suppression.annotated) if suppression.annotated else None,
         },
+    }
+
+
+def _suppression(state: SuppressionState, translate: _Translate) -> _Json:
+    return {
+        "status": state.status.value,
+        "origin": "annotation" if state.objects else "configuration",
+        "check": state.check,
+        "subject": state.subject,
+        "reason": state.reason,
+        "owner": state.owner,
+        "expires": state.expires.isoformat() if state.expires else None,
+        "findings": state.findings,
+        "fingerprints": list(state.fingerprints),
+        "evaluated": state.evaluated,
+        "objects": state.objects,
+        "annotated": [_object(ref) for ref in state.annotated],
+        "problem": state.problem.render(translate) if state.problem else None,
     }
 
 

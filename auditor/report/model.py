@@ -95,11 +95,27 @@ class StepView:
 
 @dataclass(frozen=True)
 class SuppressionView:
-    """Why a finding does not count."""
+    """Why a finding does not count; ``annotated`` is the object on which that is written, if it is on one."""
 
     reason: str
     owner: str
     expires: str
+    annotated: ObjectView | None = None
+
+
+@dataclass(frozen=True)
+class SuppressionStateView:
+    """One suppression, and what became of it. ``place`` says what it is about, and where it is written."""
+
+    status: Word
+    check: str
+    place: str
+    reason: str
+    owner: str
+    expires: str
+    findings: int
+    matched: Listing[ObjectView]
+    note: str
 
 
 @dataclass(frozen=True)
@@ -224,6 +240,16 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class UndeliveredView:
+    """A message about the cluster that was given up."""
+
+    channel: str
+    kind: str
+    given_up: Moment
+    error: str
+
+
+@dataclass(frozen=True)
 class ReportView:
     """A whole report."""
 
@@ -242,3 +268,5 @@ class ReportView:
     switched_off: tuple[GapView, ...]
     areas: tuple[AreaView, ...]
     collection: tuple[SourceView, ...]
+    suppressions: tuple[SuppressionStateView, ...] = ()
+    undelivered: tuple[UndeliveredView, ...] = ()

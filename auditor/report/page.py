@@ -13,7 +13,7 @@ from auditor.facts.text import Text, Value
 from auditor.report.clean import code_spans
 from auditor.report.model import FindingView, ReportView, SeverityGroup
 
-_TEMPLATES = Path(__file__).resolve().parents[2] / "report_templates"
+TEMPLATES = Path(__file__).resolve().parents[2] / "report_templates"
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def _group(group: SeverityGroup, cards: int) -> _Group:
 
 def template_loader() -> FileSystemLoader:
     """Return what loads the project's templates."""
-    return FileSystemLoader(_TEMPLATES)
+    return FileSystemLoader(TEMPLATES)
 
 
 @cache
@@ -108,4 +108,4 @@ def _spans(text: str) -> Markup:
 @cache
 def _css() -> Markup:
     # The project's own style sheet: it holds nothing that was read from a cluster.
-    return Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8"))  # noqa: S704
+    return Markup((TEMPLATES / "report.css").read_text(encoding="utf-8"))  # noqa: S704

@@ -8,10 +8,10 @@ from rich.table import Table
 from rich.text import Text as Line
 
 from auditor.facts.text import Text, t
-from auditor.judge.outcome import Outcome
+from auditor.judge.outcome import Outcome, SuppressionStatus
 from auditor.report.clean import one_line
 from auditor.report.formats import Report
-from auditor.report.model import FindingView, GapView, ReportView
+from auditor.report.model import FindingView, GapView, ReportView, SuppressionStateView
 
 LINES = 100
 """Findings that get a line each; the others are counted."""
@@ -52,6 +52,8 @@ def print_summary(outcome: Outcome, console: Console, language: str, paths: Sequ
         _print_rows(console, say(t("What could not be looked at")), [_gap(gap, say) for gap in view.gaps])
     if view.switched_off:
         _print_rows(console, say(t("Switched off by choice")), [_gap(gap, say) for gap in view.switched_off])
+    if noted := [state for state in view.suppressions if state.status.key != SuppressionStatus.ACTIVE]:
+        _print_rows(console, say(t("Suppressions")), _suppressions(noted, say))
     if paths:
         _print_rows(console, say(t("Reports")), [(Line(), Line(one_line(str(path)))) for path in paths])
 
@@ -123,6 +125,25 @@ def _gap(gap: GapView, say: Callable[[Text], str]) -> _Row:
         touches.append(say(text))
     body = Line.assemble(f"{gap.kind.label}: {cause} ", (f"({'; '.join(touches)})", "dim"))
     return Line(gap.source, style="yellow"), body
+
+
+def _suppressions(states: Sequence[SuppressionStateView], say: Callable[[Text], str]) -> list[_Row]:
+    """Say which suppressions somebody has to look at."""
+    rows = [_suppression(state) for state in states[:LINES]]
+    if len(states) > LINES:
+        more = t("And {count} more, in the reports.", count=len(states) - LINES)
+        rows.append((Line(), Line(say(more), style="italic")))
+    return rows
+
+
+def _suppression(state: SuppressionStateView) -> _Row:
+    said = ", ".join(part for part in (state.expires, state.owner) if part)
+    body = Line.assemble((state.check, "bold"), ", " if state.check else "", state.place)
+    if said:
+        body.append(f" ({said})", style="dim")
+    if state.note:
+        body.append(f": {state.note}")
+    return Line(state.status.label, style="yellow"), body
 
 
 def _encodable(line: Line, console: Console) -> Line:

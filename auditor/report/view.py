@@ -26,12 +26,14 @@ from auditor.report.model import (
     SourceView,
     StepView,
     SuppressionView,
+    UndeliveredView,
     Verdict,
     Word,
     listing,
 )
 from auditor.report.speaker import Speaker
 from auditor.report.summary import count_checks_with_gaps, count_lifecycles, count_severities, count_statuses
+from auditor.report.suppressions import suppression_views
 from auditor.report.words import AREAS, CERTAINTIES, HOP_STATES, LAYERS, LIFECYCLES, SEVERITIES, STATES, STATUSES
 
 K = TypeVar("K", bound=str)
@@ -82,6 +84,13 @@ def make_view(
         switched_off=tuple(switched_off),
         areas=_areas(outcome.checks, titles, speaker),
         collection=tuple(_source(log, speaker) for log in outcome.collection),
+        suppressions=suppression_views(outcome, speaker),
+        undelivered=tuple(
+            UndeliveredView(
+                one_line(one.channel), one_line(one.kind), speaker.moment(one.given_up_at), one_line(one.error)
+            )
+            for one in outcome.undelivered
+        ),
     )
 
 
@@ -192,7 +201,7 @@ def _finding(finding: ReportedFinding, titles: Mapping[str, str], speaker: Speak
         ),
         first_seen=speaker.moment(finding.first_seen) if finding.first_seen else None,
         last_seen=speaker.moment(finding.last_seen) if finding.last_seen else None,
-        suppression=_suppression(finding.suppression),
+        suppression=_suppression(finding.suppression, speaker),
     )
 
 
@@ -213,10 +222,15 @@ def _hop(hop: Hop, speaker: Speaker) -> HopView:
     return HopView(speaker.object(hop.ref), speaker.word(HOP_STATES, hop.state), detail)
 
 
-def _suppression(suppression: Suppression | None) -> SuppressionView | None:
+def _suppression(suppression: Suppression | None, speaker: Speaker) -> SuppressionView | None:
     if suppression is None:
         return None
-    return SuppressionView(one_line(suppression.reason), one_line(suppression.owner), suppression.expires.isoformat())
+    return SuppressionView(
+        one_line(suppression.reason),
+        one_line(suppression.owner),
+        suppression.expires.isoformat(),
+        speaker.object(suppression.annotated) if suppression.annotated else None,
+    )
 
 
 def _evidence(name: str, value: Evidence, speaker: Speaker) -> EvidenceView:

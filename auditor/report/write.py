@@ -5,7 +5,7 @@ import hashlib
 import os
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,8 +45,16 @@ class ReportError(Exception):
         self.written = tuple(written)
 
 
-def write_reports(outcome: Outcome, directory: Path, formats: Sequence[str], language: str) -> list[Path]:
+def write_reports(
+    outcome: Outcome,
+    directory: Path,
+    formats: Sequence[str],
+    language: str,
+    render: Callable[[str, Report], bytes] = lambda name, report: load_format(name).render(report),
+) -> list[Path]:
     """Write ``DIRECTORY/<cluster>/report.<format>`` for each format, and return the paths.
+
+    ``render`` makes the content of a file in a format.
 
     Raises:
         UnknownFormat: before anything is written.
@@ -59,7 +67,7 @@ def write_reports(outcome: Outcome, directory: Path, formats: Sequence[str], lan
     for name in dict.fromkeys(formats):
         path = folder / f"report.{name}"
         try:
-            content = load_format(name).render(report)
+            content = render(name, report)
         except FormatUnavailable as error:
             failures.append(ReportFailure(path, "this format can't be made here", str(error)))
             continue

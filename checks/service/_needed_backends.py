@@ -1,25 +1,26 @@
 """How many backend entries a Service still lacks on its load balancer."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from auditor.facts.cloud.cs import Cluster
-from auditor.facts.joins.components import CcmVersion
+from auditor.facts.joins.backend_nodes import BackendNodes
 from auditor.facts.joins.load_balancers import BackendGroup
 from auditor.facts.joins.services import ServiceEndpoints, owner_of_group
-from auditor.facts.kubernetes.nodes import Node
 from auditor.facts.kubernetes.services import Service, ServicePort
 from auditor.facts.rules.ccm_backends import (
     POD_BACKEND_TYPES,
     BackendMode,
-    depends_on_version,
-    eligible_nodes,
+    Eligible,
+    Wanted,
     node_mode,
     stated_mode,
-    wanted_backends,
+    wanted_nodes,
+    wanted_pods,
 )
-from auditor.facts.rules.ccm_weights import Version
 from auditor.judge.api import NotKnown, Reason, ReasonKind, Table, t
+from checks.service._lacking import Lacking, Ways
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,7 @@ class NeededBackends:
     """What a Service still lacks on its load balancer, in entries of server groups."""
 
     endpoints: ServiceEndpoints
-    nodes: Table[Node]
-    ccm_version: CcmVersion
+    nodes: BackendNodes
     clusters: Table[Cluster]
     cluster_id: str
 
@@ -43,26 +43,24 @@ class NeededBackends:
 
     def by_backend(
         self, service: Service, groups: Sequence[BackendGroup]
-    ) -> tuple[dict[str, int], dict[str, int], tuple[Reason, ...]]:
-        """Return how many entries each backend lacks, at least and at most, and why the two differ if they do.
-
-        The keys are ids of instances, and addresses of Pods.
-        """
+    ) -> tuple[Lacking, Lacking, tuple[Reason, ...]]:
+        """Return how many entries each backend lacks, at least and at most, and why the two differ if they do."""
         modes, why = self._modes(service, groups)
-        counts = [self._missing_by_backend(service, mode, groups) for mode in modes]
-        everybody = {backend for count in counts for backend in count}
-        least = {backend: min(count.get(backend, 0) for count in counts) for backend in everybody}
-        most = {backend: max(count.get(backend, 0) for count in counts) for backend in everybody}
-        return least, most, why if least != most else ()
+        ways = Ways([self._lacking(service, mode, groups) for mode in modes])
+        return ways.least(), ways.most(), why if ways.differ() else ()
 
-    def _missing_by_backend(
-        self, service: Service, mode: BackendMode, groups: Sequence[BackendGroup]
-    ) -> dict[str, int]:
-        missing: dict[str, int] = {}
-        for _port, wanted, group, _is_shared in self._ports(service, mode, groups):
-            for backend in wanted - _members(group):
-                missing[backend] = missing.get(backend, 0) + 1
-        return missing
+    def _lacking(self, service: Service, mode: BackendMode, groups: Sequence[BackendGroup]) -> Lacking:
+        nodes: frozenset[str] = frozenset()
+        ports = 0
+        apart: Counter[str] = Counter()
+        for wanted, group, _is_shared in self._ports(service, mode, groups):
+            if wanted.nodes:
+                nodes = wanted.nodes
+                ports += 1
+            members = _members(group)
+            apart.update(wanted.own - members)
+            apart.subtract(member for member in members if member in wanted.nodes)
+        return Lacking(nodes, ports, {backend: number for backend, number in apart.items() if number})
 
     def _modes(self, service: Service, groups: Sequence[BackendGroup]) -> tuple[list[BackendMode], tuple[Reason, ...]]:
         seen = {entry.type for group in groups if self._is_own(group, service) for entry in group.entries}
@@ -90,33 +88,30 @@ class NeededBackends:
 
     def _missing(self, service: Service, mode: BackendMode, groups: Sequence[BackendGroup]) -> int:
         missing = 0
-        for _port, wanted, group, is_shared in self._ports(service, mode, groups):
-            missing += len(wanted - _members(group))
+        for wanted, group, is_shared in self._ports(service, mode, groups):
+            missing += len(wanted) - sum(member in wanted for member in _members(group))
             if group and not is_shared:
                 missing -= sum(entry.server_id not in wanted and entry.ip not in wanted for entry in group.entries)
         return max(missing, 0)
 
     def _ports(
         self, service: Service, mode: BackendMode, groups: Sequence[BackendGroup]
-    ) -> Iterator[tuple[ServicePort, set[str], BackendGroup | None, bool]]:
-        """Yield each port, the backends it wants, its group, and whether the operator shares that group out."""
-        nodes = [] if mode is BackendMode.ENI else self.nodes.all()
-        asks_version = mode is not BackendMode.ENI and depends_on_version(nodes, service)
-        stated = self.ccm_version.stated() if asks_version else None
+    ) -> Iterator[tuple[Wanted, BackendGroup | None, bool]]:
+        """Yield, of each port, the backends it wants, its group, and whether the operator shares that group out."""
+        eligible = None if mode is BackendMode.ENI else self.nodes.of(service)
         for port in service.ports:
-            wanted = self._wanted(service, port, mode, nodes, stated.numbers if stated else None)
-            yield port, wanted, *self._group_of(service, port, groups)
+            yield self._wanted(service, port, mode, eligible), *self._group_of(service, port, groups)
 
-    def _wanted(
-        self, service: Service, port: ServicePort, mode: BackendMode, nodes: Sequence[Node], version: Version | None
-    ) -> set[str]:
+    def _wanted(self, service: Service, port: ServicePort, mode: BackendMode, eligible: Eligible | None) -> Wanted:
         ready = [e for e in self.endpoints.for_port(service.key, port) if e.is_ready]
-        wanted = wanted_backends(service, mode, nodes, ready, version)
+        if eligible is None:
+            return wanted_pods(ready)
+        wanted = wanted_nodes(mode, eligible, self.nodes.virtual, ready)
         slices = self.endpoints.slices_of(service.key)
         if mode is BackendMode.CLUSTER and (not slices or any(piece.endpoints for piece in slices)):
             # Nodes are entered on every port as soon as the Service has endpoints on any; without a slice those
             # are still to come. Only slices that hold none keep the nodes out.
-            wanted |= {node.instance_id for node in eligible_nodes(nodes, service, version) if node.instance_id}
+            return Wanted(eligible.ids, wanted.own)
         return wanted
 
     def _group_of(

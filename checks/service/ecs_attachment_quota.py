@@ -15,7 +15,7 @@ from datetime import datetime
 from auditor.facts.cloud.cs import Cluster
 from auditor.facts.cloud.quotas import Quota
 from auditor.facts.joins.attachments import Attachments, ServerAttachments
-from auditor.facts.joins.components import CcmVersion
+from auditor.facts.joins.backend_nodes import BackendNodes
 from auditor.facts.joins.load_balancers import LoadBalancerBackends
 from auditor.facts.joins.services import ServiceEndpoints, ServiceLoadBalancers, is_nlb_service, is_served_by_ccm
 from auditor.facts.kubernetes.nodes import Node
@@ -45,6 +45,7 @@ from auditor.judge.api import (
     step,
     t,
 )
+from checks.service._lacking import Lack, Lacking, Lacks
 from checks.service._needed_backends import NeededBackends
 from checks.service._waiting import waits
 
@@ -68,8 +69,8 @@ _BALANCERS_IN_TRAIL = 3
 class _Needs:
     """What waiting Services still lack on each instance, by Service; and why that is not certain, or not whole."""
 
-    least: Mapping[str, Mapping[str, int]]
-    most: Mapping[str, Mapping[str, int]]
+    least: Lacks
+    most: Lacks
     undecided: tuple[Reason, ...]
     reasons: tuple[Reason, ...]
     refs: Mapping[str, Ref]
@@ -112,10 +113,9 @@ def judge(
     load_balancer_backends: LoadBalancerBackends,
     server_attachments: ServerAttachments,
     service_endpoints: ServiceEndpoints,
-    nodes: Table[Node],
+    backend_nodes: BackendNodes,
     slb_quotas: Table[Quota],
     nlb_quotas: Table[Quota],
-    ccm_version: CcmVersion,
     clusters: Table[Cluster],
     cluster: ClusterIdentity,
     observed_at: datetime,
@@ -127,7 +127,7 @@ def judge(
             continue
         looked_at = True
         if is_nlb not in server.run.needs:
-            needed = NeededBackends(service_endpoints, nodes, ccm_version, clusters, cluster.cluster_id)
+            needed = NeededBackends(service_endpoints, backend_nodes, clusters, cluster.cluster_id)
             waiting = _Waiting(needed, service_load_balancers, load_balancer_backends, observed_at)
             server.run.needs[is_nlb] = waiting.needs(services, is_nlb=is_nlb)
         attachments = (server_attachments.on_nlb if is_nlb else server_attachments.on_clb)(server.instance_id)
@@ -181,8 +181,8 @@ class _Waiting:
     observed_at: datetime
 
     def needs(self, services: Table[Service], *, is_nlb: bool) -> _Needs:
-        least: dict[str, dict[str, int]] = {}
-        most: dict[str, dict[str, int]] = {}
+        least: list[tuple[str, Lacking]] = []
+        most: list[tuple[str, Lacking]] = []
         undecided: list[Reason] = []
         reasons: list[Reason] = [*services.reasons]
         refs: dict[str, Ref] = {}
@@ -199,10 +199,9 @@ class _Waiting:
                 continue
             refs[service.key] = service.ref
             undecided += why
-            for part, whole in ((at_least, least), (at_most, most)):
-                for backend, number in part.items():
-                    whole.setdefault(backend, {})[service.key] = number
-        return _Needs(least, most, tuple(dict.fromkeys(undecided)), tuple(dict.fromkeys(reasons)), refs)
+            least.append((service.key, at_least))
+            most.append((service.key, at_most))
+        return _Needs(Lacks(least), Lacks(most), tuple(dict.fromkeys(undecided)), tuple(dict.fromkeys(reasons)), refs)
 
 
 @dataclass(frozen=True)
@@ -226,23 +225,25 @@ class _Load:
         return len({(entry.balancer_id, entry.group_id) for entry in self.attachments.known})
 
     @property
-    def needed(self) -> Mapping[str, int]:
-        """What each waiting Service needs of it for certain."""
-        return {key: n for key, n in self.needs.least.get(self.server.instance_id, {}).items() if n}
+    def needed(self) -> Lack:
+        """What the waiting Services need of it for certain."""
+        return self.needs.least.of(self.server.instance_id)
 
     @property
     def reasons(self) -> tuple[Reason, ...]:
         """Why a verdict below *high* may be too mild."""
         found = [*self.attachments.reasons, *self.needs.reasons]
-        at_most = sum(self.needs.most.get(self.server.instance_id, {}).values())
-        if self.needs.undecided and self.used + at_most > self.limit.value:
+        at_most = self.needs.most.of(self.server.instance_id)
+        if self.needs.undecided and self.used + at_most.total > self.limit.value:
             found += self.needs.undecided
         return tuple(found)
 
     def finding(self) -> Finding | None:
         """Return the finding, the worst that holds; None if there is room."""
-        limit, used = self.limit, self.used
-        over = sorted(key for key, needed in self.needed.items() if used + needed > limit.value)
+        limit, used, needed = self.limit, self.used, self.needed
+        over: list[str] = []
+        if used + needed.most > limit.value:
+            over = sorted(key for key, number in needed.by_service.items() if used + number > limit.value)
         values: dict[str, str | int | Text] = {
             "node": self.server.node.name,
             "product": "NLB" if self.is_nlb else "CLB",
@@ -251,21 +252,21 @@ class _Load:
         }
         if used > limit.value:
             text = t("the instance of node {node} is entered {used} times in {product}; its limit is {limit}")
-            return self._finding(text.with_values(values), over or sorted(self.needed))
+            return self._finding(text.with_values(values), over or sorted(needed.by_service))
         if over:
             text = t(
                 "the instance of node {node} can't be entered for {affected}: it is entered {used} times in server "
                 "groups of {product}, more entries needed: {needed}; the limit is {limit}",
-                needed=max(self.needed[key] for key in over),
+                needed=needed.most,
             )
             return self._finding(text.with_values(values), over)
-        if used + sum(self.needed.values()) > limit.value:
+        if used + needed.total > limit.value:
             text = t(
                 "the instance of node {node} can't be entered for all of {affected}: it is entered {used} times in "
                 "server groups of {product}, more entries needed together: {needed}; the limit is {limit}",
-                needed=sum(self.needed.values()),
+                needed=needed.total,
             )
-            return self._finding(text.with_values(values), sorted(self.needed), Certainty.LIKELY)
+            return self._finding(text.with_values(values), sorted(needed.by_service), Certainty.LIKELY)
         if used * 100 >= limit.value * WARN_AT_PERCENT:
             text = t(
                 "the instance of node {node} is entered {used} times in server groups of {product}; its limit, "
@@ -281,7 +282,7 @@ class _Load:
         certainty: Certainty = Certainty.CONFIRMED,
         severity: Severity = Severity.HIGH,
     ) -> Finding:
-        most_needed = sum(self.needed.values()) if severity is Severity.HIGH else 0
+        most_needed = self.needed.total if severity is Severity.HIGH else 0
         only_by_entries = severity is Severity.HIGH and self.groups + most_needed <= self.limit.value
         if certainty is Certainty.CONFIRMED and (self.limit.is_assumed or only_by_entries):
             certainty = Certainty.LIKELY
@@ -298,8 +299,9 @@ class _Load:
         )
 
     def _trail(self, services: Sequence[str]) -> tuple[Hop, ...]:
+        needed = self.needed.by_service
         waiting = [
-            ok(self.needs.refs[key], t("waits; more entries of the node needed: {needed}", needed=self.needed[key]))
+            ok(self.needs.refs[key], t("waits; more entries of the node needed: {needed}", needed=needed[key]))
             for key in services
         ]
         counts = Counter(entry.balancer_id for entry in self.attachments.known)
@@ -320,7 +322,7 @@ class _Load:
             "entries_by_load_balancer": {**counts},
             "limit": self.limit.value,
             "limit_assumed": self.limit.is_assumed,
-            "needed": {**self.needed},
+            "needed": {**self.needed.by_service},
         }
 
 

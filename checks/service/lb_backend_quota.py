@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from auditor.facts.cloud.cs import Cluster
 from auditor.facts.cloud.quotas import Quota
-from auditor.facts.joins.components import CcmVersion
+from auditor.facts.joins.backend_nodes import BackendNodes
 from auditor.facts.joins.load_balancers import BackendGroup, LoadBalancerBackends
 from auditor.facts.joins.services import (
     AnyLoadBalancer,
@@ -26,7 +26,6 @@ from auditor.facts.joins.services import (
     load_balancer_id,
 )
 from auditor.facts.kubernetes.events import Event
-from auditor.facts.kubernetes.nodes import Node
 from auditor.facts.kubernetes.services import Service
 from auditor.facts.landscape import ClusterIdentity
 from auditor.facts.rules.ccm_backends import stated_mode
@@ -112,11 +111,10 @@ def judge(
     load: Load,
     load_balancer_backends: LoadBalancerBackends,
     service_endpoints: ServiceEndpoints,
-    nodes: Table[Node],
+    backend_nodes: BackendNodes,
     events: Table[Event],
     slb_quotas: Table[Quota],
     nlb_quotas: Table[Quota],
-    ccm_version: CcmVersion,
     clusters: Table[Cluster],
     cluster: ClusterIdentity,
     observed_at: datetime,
@@ -134,7 +132,7 @@ def judge(
     limit = _try(lambda: _limit(load, slb_quotas, nlb_quotas, cluster), gaps)
     state = _State(load, refused, groups, limit)
     if groups is not None and limit is not None:
-        needs = NeededBackends(service_endpoints, nodes, ccm_version, clusters, cluster.cluster_id)
+        needs = NeededBackends(service_endpoints, backend_nodes, clusters, cluster.cluster_id)
         for service in waiting:
             _weigh(state, service, needs, gaps)
     finding = state.finding()

@@ -4,6 +4,8 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -82,6 +84,50 @@ def test_a_broken_audit_does_not_end_the_lane(tmp_path: Path) -> None:
         made.run_now()
         assert made.runs.wait(10)
         assert len(made.ledger.runs("shop", states=[RunState.FINISHED])) == 1
+        (failed,) = made.ledger.runs("shop", states=[RunState.FAILED])
+        assert failed.error.startswith("this is a fault of the auditor itself: ZeroDivisionError")
+
+
+def test_what_waits_when_the_agent_stops_is_noted(tmp_path: Path) -> None:
+    audits = Audits()
+    audits.hold.clear()
+    with agent(settings(SITE, tmp_path), audits) as made:
+        made.run_now()
+        until(lambda: audits.begun)
+        made.run_now(trigger="api")
+        made.shut_down()
+        told = {run.trigger: run.error for run in made.ledger.runs("shop", states=[RunState.INTERRUPTED])}
+    assert told == {"now": "the agent was stopped", "api": "the agent was stopped before the run began"}
+
+
+def test_what_waits_for_room_keeps_no_lease_from_being_renewed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "SIDE_BY_SIDE", 1)
+    audits = Audits()
+    audits.hold.clear()
+    with agent(settings(SITE, tmp_path, ["a", "b", "c"]), audits) as made:
+        made.run_now()
+        until(lambda: len(made.ledger.runs()) == 1 and len(audits.begun) == 1)
+        later = datetime.now(UTC) + timedelta(minutes=10)
+        made._keep_up(later)
+        assert made.ledger.sweep(later + timedelta(minutes=1)) == 0
+        audits.hold.set()
+        assert made.runs.wait(10)
+
+
+def test_a_run_that_could_not_be_noted_is_noted_when_the_ledger_is_back(tmp_path: Path) -> None:
+    audits = Audits()
+    audits.hold.clear()
+    with agent(settings(SITE + "[ledger]\nurl='sqlite:///auditor.db?timeout=0.1'\n", tmp_path), audits) as made:
+        with closing(sqlite3.connect(tmp_path / "auditor.db", isolation_level=None)) as lock:
+            lock.execute("BEGIN IMMEDIATE")
+            made.run_now()
+            until(lambda: audits.begun)
+            lock.execute("ROLLBACK")
+        assert made.ledger.runs() == []
+        made._keep_up(datetime.now(UTC))
+        assert [run.state for run in made.ledger.runs()] == [RunState.RUNNING]
+        audits.hold.set()
+        assert made.runs.wait(10)
 
 
 def test_what_is_under_way_when_the_agent_stops_is_recorded_as_interrupted(tmp_path: Path) -> None:

@@ -4,11 +4,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import time_machine
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.agent.schedules import clusters_of, last_due, missed, trigger_of
+from auditor.agent.audit import identity_of
+from auditor.agent.schedules import Schedules, clusters_of, last_due, missed, trigger_of
 from auditor.config.settings import Schedule
+from auditor.ledger.ledger import Ledger
 from auditor.ledger.records import RunState
 from tests.agent.agents import Audits, agent, settings
 from tests.agent.test_runs import until
@@ -48,6 +51,52 @@ def test_what_was_due_is_within_the_grace(minutes: int, grace: int) -> None:
         assert grace < 20 * 60
     else:
         assert now - timedelta(seconds=min(grace, 20 * 60)) <= due <= now
+
+
+@pytest.mark.parametrize("hours", range(4))
+def test_what_was_due_where_an_hour_comes_twice(hours: int) -> None:
+    """In Berlin it is half past two at half past midnight UTC, and again an hour later."""
+    due = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
+    nightly = schedule(cron="30 2 * * *", timezone="Europe/Berlin")
+    assert last_due(nightly, due + timedelta(hours=hours)) == due
+
+
+class TestClock:
+    def kept(self, now: datetime) -> tuple[Schedules, list[str]]:
+        fired: list[str] = []
+        return Schedules([schedule(cron="0 * * * *")], lambda one: fired.append(one.name)), fired
+
+    def test_a_machine_that_slept_does_what_is_due_at_once(self) -> None:
+        with time_machine.travel(MONDAY + timedelta(minutes=1), tick=True) as clock:
+            schedules, fired = self.kept(MONDAY)
+            schedules.start()
+            clock.shift(timedelta(hours=5))
+            schedules.look_at_clock(datetime.now(UTC))
+            until(lambda: fired)
+            schedules.stop()
+        assert fired == ["weekly"], "however often it was due"
+
+    def test_a_clock_that_was_wrong_by_a_year_stops_no_schedule(self) -> None:
+        with time_machine.travel(MONDAY + timedelta(days=365), tick=True) as clock:
+            schedules, _fired = self.kept(MONDAY)
+            schedules.start()
+            schedules.look_at_clock(datetime.now(UTC))
+            clock.move_to(MONDAY + timedelta(minutes=10))
+            schedules.look_at_clock(datetime.now(UTC))
+            due = schedules.next_times()["weekly"]
+            schedules.stop()
+        assert due == MONDAY + timedelta(hours=1)
+
+    def test_a_small_step_back_makes_nothing_due_twice(self) -> None:
+        with time_machine.travel(MONDAY + timedelta(minutes=10), tick=True) as clock:
+            schedules, _fired = self.kept(MONDAY)
+            schedules.start()
+            schedules.look_at_clock(datetime.now(UTC))
+            clock.shift(-timedelta(minutes=20))
+            schedules.look_at_clock(datetime.now(UTC))
+            due = schedules.next_times()["weekly"]
+            schedules.stop()
+        assert due == MONDAY + timedelta(hours=1)
 
 
 def test_patterns_of_clusters(tmp_path: Path) -> None:
@@ -90,11 +139,11 @@ channels = ["hook"]
 name = "hook"
 kind = "webhook"
 content = "report"
-url = "{receiver.url('/')}"
+url = "{receiver.url("/")}"
 [[channels]]
 name = "changes"
 kind = "webhook"
-url = "{receiver.url('/changes')}"
+url = "{receiver.url("/changes")}"
 """
         with agent(settings(text, tmp_path), Audits(volumes={"shop": ["a"]})) as made:
             made.start()  # it was due within the last hour, and did not take place
@@ -126,4 +175,24 @@ def test_a_run_that_was_interrupted_is_caught_up(tmp_path: Path) -> None:
     with agent(settings(text, tmp_path), Audits()) as made:
         made.start()
         assert made.runs.wait(10)
+        assert [run.state for run in made.ledger.runs("shop")] == [RunState.FINISHED, RunState.INTERRUPTED]
+
+
+def test_a_run_of_a_killed_agent_is_caught_up_once_it_is_known_to_be_gone(tmp_path: Path) -> None:
+    """After a quick restart it still looks as if it went on."""
+    text = '[[schedules]]\nname = "hourly"\ncron = "0 * * * *"\n'
+    given = settings(text, tmp_path)
+    now = datetime.now(UTC)
+    with Ledger.open(given.ledger_url()) as ledger:
+        ledger.begin("killed", identity_of(given.clusters[0]), "schedule:hourly", now, now + timedelta(minutes=2))
+    audits = Audits()
+    with agent(given, audits) as made:
+        made.start()
+        made._keep_up(now + timedelta(minutes=1))
+        assert made.runs.wait(10)
+        assert not audits.begun, "it may be under way elsewhere"
+        for later in (3, 4):
+            made._keep_up(now + timedelta(minutes=later))
+            assert made.runs.wait(10)
+        assert audits.begun == [("shop", "schedule:hourly")]
         assert [run.state for run in made.ledger.runs("shop")] == [RunState.FINISHED, RunState.INTERRUPTED]

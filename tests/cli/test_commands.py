@@ -87,3 +87,13 @@ def test_a_landscape_holds_no_secret(place: Place) -> None:
     content = gzip.decompress((place.folder / "shop.landscape").read_bytes()).decode()
     for secret in ("do-not-read-this-password", place.kubernetes.token, "last-applied-configuration", "UserData"):
         assert secret not in content
+
+
+def test_config_check_warns_of_an_expired_suppression(place: Place) -> None:
+    text = place.config.read_text(encoding="utf-8")
+    expired = '[[suppressions]]\ncheck = "*"\nreason = "moving"\nowner = "me"\nexpires = 2020-01-01\n'
+    place.config.write_text(text + expired, encoding="utf-8")
+    ran = place.run("config", "check")
+    assert ran.code == 0
+    assert "warning: suppressions[0]: it expired on 2020-01-01" in ran.err
+    assert "in order" in ran.out

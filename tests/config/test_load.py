@@ -1,5 +1,6 @@
 """The configuration: what is right loads, and what is wrong is said with file, key and what was expected."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from auditor.config.base import BadConfig, Secret
 from auditor.config.channels import KINDS
 from auditor.config.load import _table_in, default_path, load, parse
 from auditor.config.settings import Settings
-from auditor.config.verify import problems
+from auditor.config.verify import problems, warnings
 from auditor.report.write import folder_name
 
 CLUSTER = """
@@ -332,6 +333,33 @@ def test_what_a_schedule_or_suppression_names_has_to_exist() -> None:
         "schedules[w].clusters: no cluster is called 'gone'",
         "schedules[w].checks: no check is called 'none/*' (`auditor checks` lists them all)",
         "suppressions[0].check: no check is called 'none/such' (`auditor checks` lists them all)",
+    ]
+
+
+SUPPRESSION = "[[suppressions]]\ncheck='storage/*'\nreason='why'\nowner='me'\nexpires=2026-12-31\n"
+
+
+def test_a_suppression_is_for_all_clusters_unless_it_names_some() -> None:
+    assert right(SUPPRESSION).suppressions[0].cluster == "*"
+    assert right(SUPPRESSION + "cluster='shop-*'").suppressions[0].cluster == "shop-*"
+    assert "suppressions[0].cluster: expected a text that is not empty" in wrong(SUPPRESSION + "cluster=''")
+    assert "suppressions[0].clusters: there is no such key; did you mean 'cluster'?" in wrong(
+        SUPPRESSION + "clusters='shop-*'"
+    )
+
+
+@pytest.mark.parametrize(("pattern", "is_known"), [("shop-*", True), ("shop-prod", True), ("stage-*", False)])
+def test_the_clusters_of_a_suppression_have_to_exist(pattern: str, is_known: bool) -> None:
+    said = problems(right(f"{CLUSTER}{SUPPRESSION}cluster='{pattern}'"), lambda _pattern: True)
+    assert said == ([] if is_known else ["suppressions[0].cluster: no cluster is called 'stage-*'"])
+
+
+def test_an_expired_suppression_is_warned_of_and_no_problem() -> None:
+    settings = right(SUPPRESSION)
+    assert problems(settings, lambda _pattern: True) == []
+    assert warnings(settings, date(2026, 12, 31)) == []
+    assert warnings(settings, date(2027, 1, 1)) == [
+        "suppressions[0]: it expired on 2026-12-31 and suppresses nothing any more; remove it, or renew it"
     ]
 
 

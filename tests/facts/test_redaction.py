@@ -19,10 +19,11 @@ from auditor.facts.landscape import Landscape
 from auditor.facts.older import paths_of
 from auditor.facts.pseudonyms import Pseudonyms
 from auditor.facts.redaction import Redactor, redact
+from auditor.facts.rules.suppress_annotation import MOST_CHARACTERS, Written, read_annotation
 from auditor.facts.saved import decode, encode
 from auditor.facts.table import Gap, NotKnown, Reason, ReasonKind, Table
 from auditor.facts.text import t
-from auditor.facts.vocabulary import DOMAINS, PARAMETERS
+from auditor.facts.vocabulary import CHECK_WORDS, DOMAINS, PARAMETERS
 from auditor.judge.engine import judge
 from auditor.judge.registry import load_checks
 from tests.audits import collected, undisturbed
@@ -31,6 +32,7 @@ from tests.checks.kit import landscape
 from tests.clusters import CLUSTERS, everything
 
 KEY = b"a key of the tests"
+WORD = re.compile(r"[^\W_]+")
 ADDRESS = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}(?:/\d{1,2}\b)?")
 
 
@@ -211,3 +213,30 @@ def test_policies_still_say_what_they_allow() -> None:
         document = json.loads(redacted_policy.document)
         asked = json.loads(policy.document)
         assert [s["Action"] for s in document["Statement"]] == [s["Action"] for s in asked["Statement"]]
+
+
+def test_a_pattern_of_a_suppression_still_names_its_checks() -> None:
+    words = {
+        word for check in load_checks() for name in (check.id, *check.check.aliases) for word in WORD.findall(name)
+    }
+    assert words - CHECK_WORDS == set()
+
+
+def test_a_suppression_stays_one_and_its_words_go() -> None:
+    words = "Zaphod " * 60
+    text = json.dumps(
+        [
+            {"check": "storage/disk-*", "reason": f"{words}{number}", "owner": "Zaphod", "expires": "2026-12-31"}
+            for number in range(8)
+        ]
+    )
+    redactor = Redactor(KEY, landscape())
+    for note in (text, f"{text[:-1]}, {{}}]", "Zaphod", "[" * 5000):
+        pod = make.pod("shop/web", annotations={"ack-auditor/suppress": note[: MOST_CHARACTERS + 1]})
+        (row,) = redactor.landscape(landscape(pods=[pod])).table("pods").all()
+        before, after = read_annotation(pod.metadata.suppress or ""), read_annotation(row.metadata.suppress)
+        assert "Zaphod" not in row.metadata.suppress
+        assert [type(entry) for entry in after] == [type(entry) for entry in before]
+        for one, other in zip(before, after, strict=True):
+            if isinstance(one, Written) and isinstance(other, Written):
+                assert (one.check, one.expires) == (other.check, other.expires)

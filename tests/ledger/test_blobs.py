@@ -1,6 +1,8 @@
 """Outcomes as bytes."""
 
 import json
+import subprocess
+import sys
 import zlib
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -100,7 +102,7 @@ def test_the_demo_comes_back() -> None:
 
 def test_what_version_1_wrote_is_read() -> None:
     read = blobs.decode_outcome(OF_VERSION_1.read_bytes())
-    assert read == samples.outcome()
+    assert read == samples.outcome(suppressions=())
 
 
 def test_fields_of_other_versions_are_no_hindrance() -> None:
@@ -124,3 +126,16 @@ def test_dates_and_moments_keep_their_types() -> None:
     assert suppression is not None
     assert suppression.expires == date(2026, 12, 31)
     assert kept.observed_at.utcoffset() == timedelta()
+
+
+def test_threads_may_read_the_first_outcomes_at_the_same_time() -> None:
+    """As the sender and the refreshing of alerts do when an agent starts. It ended with a segmentation fault."""
+    program = (
+        "import sys, threading\nsys.setswitchinterval(1e-6)\nfrom auditor.ledger import blobs\n"
+        "from tests.ledger.make import run\ncontent = blobs.encode(run(0, ['a', 'b']))\ngo = threading.Barrier(4)\n"
+        "def read():\n    go.wait()\n    blobs.decode_outcome(content)\n"
+        "threads = [threading.Thread(target=read) for _ in range(4)]\n"
+        "[one.start() for one in threads]\n[one.join() for one in threads]\n"
+    )
+    for _ in range(6):
+        subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

@@ -209,6 +209,21 @@ def test_runs_whose_process_is_gone_are_swept(ledger: Ledger) -> None:
     assert ledger.run("lost").error == ""
 
 
+def test_a_lease_of_a_clock_that_was_set_back_does_not_last(ledger: Ledger) -> None:
+    ledger.begin("lost", SHOP, "now", NOON + 300 * DAY)
+    assert ledger.sweep(NOON) == 1
+    ledger.begin("young", SHOP, "now", NOON)
+    assert ledger.sweep(NOON - timedelta(minutes=1)) == 0, "clocks of two machines may differ by a little"
+
+
+def test_a_clock_that_is_set_back_during_a_run_does_not_stop_the_lives(ledger: Ledger) -> None:
+    ahead = datetime.now(UTC) + 2 * DAY
+    record(ledger, run(0, ["a"], observed_at=ahead))
+    now = datetime.now(UTC)
+    assert record(ledger, run(1, [], observed_at=now)).resolved != ()
+    assert ledger.lives("shop") == []
+
+
 def test_a_finished_run_does_not_fail(ledger: Ledger) -> None:
     record(ledger, run(0))
     ledger.fail("run-0000", RunState.FAILED, "late", NOON)

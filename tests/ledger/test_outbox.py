@@ -1,7 +1,7 @@
 """Deliveries, on both databases: nothing is lost, and nothing is handed to two senders at once."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -176,6 +176,41 @@ def test_a_clock_that_is_set_back_holds_nothing_up(ledger: Ledger) -> None:
     assert len(claim(ledger, timedelta(hours=1))) == 1
 
 
+def test_a_clock_that_is_set_back_does_not_turn_the_order_round(ledger: Ledger) -> None:
+    ledger.finish(run(5), lambda *_: [Owed("pager", "finding", ("a" * 32,))])
+    (first,) = ledger.claim(DONE + 5 * DAY, 10, LEASE)
+    ledger.retry(first.key, DONE + 5 * DAY, DONE + 5 * DAY, "away")
+    moment = datetime.now(UTC)
+    ledger.finish(
+        run(0, run_id="later", observed_at=moment, started_at=moment, finished_at=DONE),
+        lambda *_: [Owed("pager", "resolved", (), gone=("a" * 32,))],
+    )
+    (again,) = ledger.claim(DONE, 10, LEASE)
+    assert again.key == first.key, "that it is over waits behind that it is there"
+    ledger.delivered(again.key, DONE)
+    (second,) = ledger.claim(DONE, 10, LEASE)
+    assert second.kind == "resolved"
+    assert second.give_up_at - second.created_at == timedelta(days=3)
+
+
+def test_busy_channels_can_be_left_out(ledger: Ledger) -> None:
+    record(ledger, run(0), Owed("mail", "report"), Owed("pager", "report"))
+    (claimed,) = ledger.claim(DONE, 10, LEASE, ["mail"])
+    assert claimed.channel == "pager"
+    assert ledger.next_due(DONE, ["mail", "pager"]) is None
+    assert ledger.next_due(DONE, ["pager"]) == DONE
+
+
+def test_a_lease_is_renewed_as_long_as_it_is_held(ledger: Ledger) -> None:
+    record(ledger, run(0), Owed("mail", "report"), Owed("pager", "report"))
+    mail, pager = claim(ledger)
+    ledger.release(pager.key)
+    ledger.renew([mail.key, pager.key], DONE + LEASE / 2, LEASE)
+    (free,) = claim(ledger, LEASE)
+    assert free.key == pager.key
+    assert [one.key for one in claim(ledger, LEASE * 3 / 2)] == [mail.key]
+
+
 def test_senders_side_by_side_share_the_work(url: str) -> None:
     with Ledger.open(url) as ledger:
         record(ledger, run(0), *(Owed("pager", "finding", (f"{number:032x}",)) for number in range(60)))
@@ -195,3 +230,15 @@ def test_senders_side_by_side_share_the_work(url: str) -> None:
         assert len(taken) == 60
         assert len(set(taken)) == 60
         assert ledger.delivery_counts() == {("pager", DeliveryState.DELIVERED): 60}
+
+
+def test_a_run_tells_what_was_given_up_before(ledger: Ledger) -> None:
+    record(ledger, run(0), Owed("mail", "report"), Owed("pager", "report"))
+    ledger.give_up("run-0000/mail/report", DONE, "smtp.example.com: 550 no such user")
+    recorded = record(ledger, run(1))
+    assert [(one.channel, one.error) for one in recorded.undelivered] == [
+        ("mail", "smtp.example.com: 550 no such user")
+    ]
+    assert ledger.outcome("run-0001") == recorded
+    ledger.revive("run-0000/mail/report", DONE)
+    assert record(ledger, run(2)).undelivered == ()

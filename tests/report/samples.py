@@ -14,6 +14,8 @@ from auditor.judge.outcome import (
     ReportedFinding,
     Status,
     Suppression,
+    SuppressionState,
+    SuppressionStatus,
     UnseenSubject,
 )
 from auditor.judge.verdicts import Certainty, Severity, broken, ok, step, unknown
@@ -149,6 +151,50 @@ def check_result(check_id: str, title: str, status: Status, **more: Any) -> Chec
     return CheckResult(id=check_id, title=title, status=status, **(given | more))
 
 
+def suppression(status: SuppressionStatus, **more: Any) -> SuppressionState:
+    """Make what became of a suppression of the configuration."""
+    given: dict[str, Any] = {
+        "check": "storage/disk-*",
+        "subject": "pv-logs-*",
+        "reason": "migrating in December",
+        "owner": "storage team",
+        "expires": date(2026, 12, 31),
+    }
+    return SuppressionState(status=status, **(given | more))
+
+
+def suppressions() -> tuple[SuppressionState, ...]:
+    """Make one suppression in each state."""
+    on_object = {"subject": "", "owner": "shop team"}
+    return (
+        suppression(SuppressionStatus.ACTIVE, findings=1, fingerprints=("aa00bb11cc22dd33ee44ff5566778899",)),
+        suppression(
+            SuppressionStatus.EXPIRED,
+            subject="*",
+            expires=date(2026, 11, 1),
+            findings=2,
+            fingerprints=("3f9a0c52d1b84e67a0c95b1d2e3f4a5b", "aa00bb11cc22dd33ee44ff5566778899"),
+        ),
+        suppression(SuppressionStatus.UNUSED, subject="data/old-*"),
+        suppression(SuppressionStatus.ACTIVE, check="storage/nas-*", evaluated=False),
+        suppression(
+            SuppressionStatus.EXPIRING,
+            **on_object,
+            check="network/*",
+            expires=date(2026, 11, 30),
+            findings=1,
+            annotated=tuple(kubernetes_ref("Pod", f"web-{number}", "shop") for number in range(20)),
+            objects=25,
+        ),
+        SuppressionState(
+            status=SuppressionStatus.IGNORED,
+            annotated=(kubernetes_ref("Service", "cart", "shop"),),
+            objects=1,
+            problem=t("it lacks the fields {fields}", fields=["owner", "expires"]),
+        ),
+    )
+
+
 def outcome(**more: Any) -> Outcome:
     """Make a run with something of everything."""
     suppressed = finding(
@@ -220,6 +266,7 @@ def outcome(**more: Any) -> Outcome:
             ),
             SourceLog("nas", Layer.CLOUD, State.UNAVAILABLE, 0, 3, 2, 30.0, (TIMEOUT,)),
         ),
+        "suppressions": suppressions(),
     }
     return Outcome(**(given | more))
 
@@ -236,7 +283,7 @@ def healthy() -> Outcome:
     logs = tuple(
         SourceLog(log.source, log.layer, State.KNOWN, log.items, log.calls, 0, log.seconds) for log in base.collection
     )
-    return outcome(checks=checks, findings=(), resolved=(), collection=logs)
+    return outcome(checks=checks, findings=(), resolved=(), collection=logs, suppressions=())
 
 
 HOSTILE = (
@@ -293,15 +340,29 @@ def hostile() -> Outcome:
         SourceLog(text, Layer.CLOUD, State.PARTIAL, 1, 1, 0, 0.1, (reason,))
         for text, reason in zip(HOSTILE, reasons, strict=True)
     )
-    suppression = Suppression(HOSTILE[0], HOSTILE[1], date(2026, 12, 31))
+    hidden = Suppression(HOSTILE[0], HOSTILE[1], date(2026, 12, 31), Ref(Layer.KUBERNETES, *HOSTILE[:3]))
+    states = tuple(
+        suppression(
+            SuppressionStatus.IGNORED,
+            check=text,
+            subject="",
+            reason=text,
+            owner=text,
+            annotated=(Ref(Layer.KUBERNETES, text, text, text),),
+            objects=2,
+            problem=t("the field {field} is given twice", field=text),
+        )
+        for text in HOSTILE
+    )
     return outcome(
         cluster=ClusterIdentity("<b>shop</b>\x1b[31m", "{{7*7}}", "[red]x"),
         run_id="<i>run</i>",
         trigger="schedule:<u>weekly</u>",
         checks=checks,
-        findings=(*findings, finding(HOSTILE[0], suppression=suppression)),
+        findings=(*findings, finding(HOSTILE[0], suppression=hidden)),
         resolved=findings[:2],
         collection=logs,
+        suppressions=states,
     )
 
 

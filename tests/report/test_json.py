@@ -53,6 +53,7 @@ def test_shape_is_the_interface() -> None:
     document = render(samples.outcome())
     assert list(document) == [
         "schema", "auditor", "run", "summary", "checks", "findings", "resolved", "collection",
+        "suppressions", "undelivered",
     ]  # fmt: skip
     assert document["schema"] == "auditor.report/v1"
     assert shape(document["auditor"]) == {"version": "str"}
@@ -96,6 +97,21 @@ def test_shape_is_the_interface() -> None:
         "tables": [{"name": "str", "state": "str", "items": "int"}],
     }
     assert document["collection"][0]["reason"] is None
+    assert shape(document["suppressions"][4]) == {
+        "status": "str",
+        "origin": "str",
+        "check": "str",
+        "subject": "str",
+        "reason": "str",
+        "owner": "str",
+        "expires": "str",
+        "findings": "int",
+        "fingerprints": [],
+        "evaluated": "bool",
+        "objects": "int",
+        "annotated": [OBJECT],
+        "problem": "NoneType",
+    }
 
 
 def test_values() -> None:
@@ -133,6 +149,7 @@ def test_values() -> None:
         "reason": "migrating in December",
         "owner": "storage team",
         "expires": "2026-12-31",
+        "annotated": None,
     }
     assert document["resolved"][0]["subject"]["name"] == "pv-old"
     assert document["checks"][3]["reasons"] == [

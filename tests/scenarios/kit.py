@@ -116,6 +116,7 @@ class Scene:
     secret_metadata: bool = False
     client_cidrs: tuple[str, ...] = ()
     identities: str = ""
+    suppress_by_annotation: bool = False
 
     def audit(self, check_id: str) -> Report:
         """Collect what one check needs over HTTP, and run it."""
@@ -125,7 +126,8 @@ class Scene:
     def outcome(self, checks: Sequence[LoadedCheck] = ()) -> Outcome:
         """Collect what these checks need over HTTP, or all checks, and run them."""
         checks = checks or load_checks()
-        return audit(self.collect(checks), checks, [], "now", Watcher())
+        allowed = self.suppress_by_annotation
+        return audit(self.collect(checks), checks, [], "now", Watcher(), by_annotation=allowed, known=load_checks())
 
     def collect(self, checks: Sequence[LoadedCheck]) -> Landscape:
         """Collect what these checks need over HTTP."""
@@ -144,6 +146,7 @@ class Scene:
                 probes = {list(self.probes)}
                 client_cidrs = {list(self.client_cidrs)}
                 identities = [{self.identities}]
+                suppress_by_annotation = {str(self.suppress_by_annotation).lower()}
                 [clusters.kubernetes]
                 kubeconfig = "kubeconfig"
                 secret_metadata = {str(self.secret_metadata).lower()}

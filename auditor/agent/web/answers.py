@@ -3,11 +3,13 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
 from babel.core import negotiate_locale
+from babel.dates import format_datetime
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -90,6 +92,7 @@ def page(
             form_token=sessions.form_token(visitor.browser, visitor.session),
             path=path_of(request),
             version=__version__,
+            zone=format_datetime(datetime.now(UTC).astimezone(), "OOOO", locale=language),
             **values,
         )
     )

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import urlencode
 
 from starlette.exceptions import HTTPException
@@ -10,21 +11,19 @@ from starlette.responses import JSONResponse, Response
 
 from auditor.agent.schedules import clusters_of
 from auditor.agent.service import Agent
-from auditor.agent.web.answers import go_to, language_of, page, parts_of, speaker_for
+from auditor.agent.web.answers import language_of, page, parts_of, speaker_for
 from auditor.agent.web.search import LONGEST_WORDS, STATES, Search, find
 from auditor.agent.web.trend import trend_of
-from auditor.agent.web.view import ClusterCard, Teller, UnderWay, open_by_severity, run_url
+from auditor.agent.web.view import ClusterCard, Teller, UnderWay, cluster_url, open_by_severity
 from auditor.agent.web.words import DELIVERY_STATES, LIFE_STATES, RUN_STATES
 from auditor.config.clusters import Cluster
 from auditor.facts.text import t
 from auditor.judge.verdicts import Severity
-from auditor.ledger.errors import LedgerError
 from auditor.ledger.overview import LifeCount
-from auditor.ledger.records import DeliveryState, LifeState, RunRecord, RunState
+from auditor.ledger.records import DeliveryState, LifeState, RunState
 from auditor.report.formats import FORMATS, Report
 from auditor.report.model import Word
 from auditor.report.page import SCREEN
-from auditor.report.texts import LANGUAGES
 from auditor.report.view import finding_view
 from auditor.report.words import SEVERITIES
 
@@ -50,7 +49,7 @@ def clusters(request: Request) -> Response:
         request,
         "clusters",
         clusters=[_card(agent, tell, one.name, counts) for one in agent.settings.clusters],
-        others=[tell_of for name in agent.ledger.overview.clusters() if (tell_of := _other(name, configured))],
+        others=[(name, cluster_url(name)) for name in agent.ledger.overview.clusters() if name not in configured],
         schedules=[tell.schedule(one, due.get(one.name)) for one in agent.settings.schedules],
         dead=sum(number for (_channel, state), number in delivered.items() if state is DeliveryState.DEAD),
         may_run=parts_of(request).settings.run_now,
@@ -90,7 +89,7 @@ def runs(request: Request) -> Response:
     name = request.query_params.get("cluster", "")
     state = request.query_params.get("state", "")
     states = (RunState(state),) if state in set(RunState) else ()
-    after = _run_or_none(agent, request.query_params.get("after", ""))
+    after = agent.ledger.overview.run(request.query_params.get("after", ""))
     found = agent.ledger.overview.runs(name or None, states, _PER_PAGE + 1, after)
     older = ""
     if len(found) > _PER_PAGE:
@@ -113,13 +112,11 @@ def run(request: Request) -> Response:
     agent = parts_of(request).agent
     tell = _teller(request)
     run_id = request.path_params["run_id"]
-    record = _run_or_none(agent, run_id)
+    record = agent.ledger.overview.run(run_id)
     if record is None:
         return _not_begun(request, agent, tell, run_id)
-    if record.id != run_id:
-        return go_to(run_url(record.id))
     deliveries = agent.ledger.overview.deliveries(None, (), _PER_PAGE, run_id=record.id)
-    shared = {
+    shared: dict[str, Any] = {
         "run": tell.run(record),
         "deliveries": [tell.delivery(one) for one in deliveries],
         "progress_key": _progress_key(agent),
@@ -162,9 +159,7 @@ def findings(request: Request) -> Response:
         words=query.get("q", "").strip()[:LONGEST_WORDS],
     )
     number = _page_number(query.get("page", ""))
-    found = find(
-        agent.ledger.overview, search, configured, tell.speaker.translate, _PER_PAGE, (number - 1) * _PER_PAGE
-    )
+    found = find(agent.ledger.overview, search, configured, tell.speaker.translate, _PER_PAGE, (number - 1) * _PER_PAGE)
     chosen = {
         "cluster": search.cluster,
         "severity": search.severity,
@@ -249,7 +244,9 @@ def progress(request: Request) -> Response:
     """Say what is under way, for the script that looks now and then."""
     agent = parts_of(request).agent
     tell = _teller(request)
-    going = {name: one.sentence for name, run_id in agent.runs.under_way().items() if (one := _going(agent, tell, run_id))}
+    going = {
+        name: one.sentence for name, run_id in agent.runs.under_way().items() if (one := _going(agent, tell, run_id))
+    }
     return JSONResponse({"key": _progress_key(agent), "sentences": going})
 
 
@@ -284,7 +281,7 @@ def _card(
     run_id = agent.runs.under_way().get(name, "")
     return ClusterCard(
         name=name,
-        url=f"/clusters/{name}",
+        url=cluster_url(name),
         region=configured.region if configured else latest.region if latest else "",
         cluster_id=configured.cluster_id if configured else latest.cluster_id if latest else "",
         standing=tell.standing(latest, open_now, unevaluated),
@@ -306,14 +303,12 @@ def _card(
 def next_run(agent: Agent, cluster: Cluster) -> datetime | None:
     """Return when a schedule is due next that audits the cluster."""
     due = agent.schedules.next_times()
-    moments = [
-        due[one.name] for one in agent.settings.schedules if one.name in due and clusters_of(one, [cluster])
-    ]
+    moments = [due[one.name] for one in agent.settings.schedules if one.name in due and clusters_of(one, [cluster])]
     return min(moments, default=None)
 
 
 def _going(agent: Agent, tell: Teller, run_id: str) -> UnderWay | None:
-    record = _run_or_none(agent, run_id)
+    record = agent.ledger.overview.run(run_id)
     if record is not None and record.state is RunState.FINISHED:
         return None
     return tell.under_way(run_id, record)
@@ -322,20 +317,6 @@ def _going(agent: Agent, tell: Teller, run_id: str) -> UnderWay | None:
 def _progress_key(agent: Agent) -> str:
     """Return what changes when a run begins or ends."""
     return " ".join([*agent.runs.under_way().values(), "|", *agent.runs.waiting()])
-
-
-def _run_or_none(agent: Agent, run_id: str) -> RunRecord | None:
-    if not run_id:
-        return None
-    try:
-        return agent.ledger.run(run_id)
-    except LedgerError:
-        # Either there is none, or the ledger can't be read, which the next question to it says.
-        return None
-
-
-def _other(name: str, configured: list[str]) -> str:
-    return "" if name in configured else name
 
 
 def _configured(agent: Agent, name: str) -> Cluster | None:
@@ -352,6 +333,3 @@ def _page_number(text: str) -> int:
 
 def _teller(request: Request) -> Teller:
     return Teller(speaker_for(request), {one.id: one.title for one in parts_of(request).agent.checks})
-
-
-__all__ = ["LANGUAGES", "cluster", "clusters", "deliveries", "finding", "findings", "progress", "run", "runs"]

@@ -32,6 +32,11 @@ class Bar:
     is_blind: bool
     total: int
 
+    @property
+    def is_clear(self) -> bool:
+        """Whether the run looked, and found nothing."""
+        return not self.total and not self.is_blind
+
 
 @dataclass(frozen=True)
 class Trend:

@@ -167,7 +167,7 @@ class Teller:
         """Return a moment as it is shown."""
         local = moment.astimezone()
         ago = format_timedelta(
-            moment - self._now, granularity="minute", add_direction=True, locale=self.speaker.language
+            moment - self._now, granularity="minute", threshold=1, add_direction=True, locale=self.speaker.language
         )
         return When(
             utc=utc(moment),

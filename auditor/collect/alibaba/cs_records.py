@@ -185,6 +185,9 @@ def _control_plane_log(cluster_id: str, fields: Fields) -> ControlPlaneLog:
     return ControlPlaneLog(cluster_id, project, _flat(components or []))
 
 
+_NAMES = msgspec.json.Decoder(list[str])
+
+
 def _flat(components: list[str]) -> list[str]:
     """Return the names, some of which the documents show as one JSON text inside the list."""
     names: list[str] = []
@@ -193,7 +196,7 @@ def _flat(components: list[str]) -> list[str]:
             names.append(component)
             continue
         try:
-            names += msgspec.json.decode(component, type=list[str])
+            names += _NAMES.decode(component)
         except (msgspec.DecodeError, RecursionError):
             raise BadField("components") from None
     return names

@@ -3,16 +3,16 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from threading import Lock
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from auditor.collect.kubernetes.failures import UNREADABLE, reason
 from auditor.collect.kubernetes.flags import steering_flags, steering_words
-from auditor.collect.kubernetes.kept import TRIM_ROW, trim_annotations, trim_pod_volumes
+from auditor.collect.kubernetes.kept import TRIM_ROW, trim_annotations, trim_own_annotations, trim_pod_volumes
 from auditor.collect.kubernetes.tokens import leave_out_tokens
 from auditor.facts.cycles import search_held_off
+from auditor.facts.decoders import decoder_of
 from auditor.facts.kubernetes.batch import CronJob
 from auditor.facts.kubernetes.meta import AnnotatedObject, KubernetesObject
 from auditor.facts.kubernetes.pods import Pod
@@ -89,21 +89,14 @@ class _Named(msgspec.Struct, frozen=True):
     metadata: _Name
 
 
-_BUILDING = Lock()
-"""Held while a decoder is made, with all types within its own, such as the metadata. msgspec (0.22) keeps what it knows
-of a type before it knows all: if another thread makes a decoder of that type meanwhile, the process ends."""
-
-
 @cache
 def _answer_decoder(row_type: type[R]) -> msgspec.json.Decoder[_Answer[R]]:
-    with _BUILDING:
-        return msgspec.json.Decoder(_Answer[row_type])  # type: ignore[valid-type]
+    return decoder_of(_Answer[row_type])  # type: ignore[valid-type]
 
 
 @cache
 def _item_decoder(row_type: type[R]) -> msgspec.json.Decoder[R]:
-    with _BUILDING:
-        return msgspec.json.Decoder(row_type)
+    return decoder_of(row_type)
 
 
 _RAW = msgspec.json.Decoder(_RawAnswer)
@@ -183,6 +176,9 @@ def _trim(rows: Sequence[Any], row_type: type[KubernetesObject]) -> None:
     if issubclass(row_type, AnnotatedObject):
         for row in rows:
             trim_annotations(row.metadata.annotations or {})
+    else:
+        for row in rows:
+            trim_own_annotations(row.metadata)
     if trim_row := TRIM_ROW.get(row_type):
         for row in rows:
             trim_row(row)

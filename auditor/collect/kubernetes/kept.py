@@ -8,8 +8,13 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from msgspec.structs import force_setattr
+
+from auditor.facts.kubernetes.events import Event
+from auditor.facts.kubernetes.meta import SUPPRESS, Meta
 from auditor.facts.kubernetes.pods import Pod, PodSpec, Volume
 from auditor.facts.kubernetes.volumes import PersistentVolume, StorageClass
+from auditor.facts.rules.suppress_annotation import MOST_CHARACTERS
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 """A copy of the whole object, which may hold what somebody once took out of it."""
@@ -69,6 +74,9 @@ KEPT_PARAMETERS = frozenset(
 )
 """The parameters of volumes and storage classes, in lower case, that say what a volume is and where."""
 
+PASSED_STEPS = ("PodReadyToStartContainers", "Initialized", "ContainersReady")
+"""Conditions of nearly every Pod that say nothing more than Ready where they are True."""
+
 _SECRET_OPTION = re.compile(r"(?i)pass|secret|cred|token|user|key")
 _USER_OF_URL = re.compile(r"(?<=://)[^/@\s]*@")
 _PIECE = re.compile(r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\#[^\n]*|[;{}]|[^;{}"'\#]+|["']""")
@@ -81,12 +89,25 @@ _NAMED = ("if", "location", "proxy_pass", "return")
 def trim_annotations(annotations: dict[str, str]) -> None:
     """Take away the annotations that no rule reads, and what may be secret in those that stay."""
     for name, value in list(annotations.items()):
-        if not _is_kept(name, value):
+        if name == SUPPRESS:
+            annotations[name] = _suppress(value)
+        elif not _is_kept(name, value):
             del annotations[name]
         elif name.endswith("-snippet"):
             annotations[name] = without_secrets(value)
         elif "://" in value:
             annotations[name] = _USER_OF_URL.sub("", value)
+
+
+def trim_own_annotations(meta: Meta) -> None:
+    """Take away annotations of which none is the auditor's, so that they take no room, and what may be secret."""
+    own = meta.annotations
+    if own is None:
+        return
+    if own.suppress is None:
+        force_setattr(meta, "annotations", None)
+    else:
+        force_setattr(own, "suppress", _suppress(own.suppress))
 
 
 def without_secrets(snippet: str) -> str:
@@ -130,8 +151,18 @@ def trim_class(row: StorageClass) -> None:
 
 
 def trim_pod(row: Pod) -> None:
-    """Take away what no rule reads of the parameters of a Pod's own volumes."""
+    """Take away what no rule reads of the parameters of a Pod's own volumes, and what its status says twice.
+
+    Of its addresses that is a list with no other than the one that is said before, and of its conditions the steps on
+    the way to Ready that it has passed.
+    """
     trim_pod_volumes(row.spec)
+    status = row.status
+    if all(address.ip == status.pod_ip for address in status.pod_ips or ()):
+        force_setattr(status, "pod_ips", None)
+    if status.conditions:
+        telling = [one for one in status.conditions if one.status != "True" or one.type not in PASSED_STEPS]
+        force_setattr(status, "conditions", telling)
 
 
 def trim_pod_volumes(spec: PodSpec) -> None:
@@ -144,8 +175,23 @@ def trim_pod_volumes(spec: PodSpec) -> None:
             trim_parameters(volume.flex.options)
 
 
-TRIM_ROW: dict[type[Any], Any] = {PersistentVolume: trim_volume, StorageClass: trim_class, Pod: trim_pod}
+def trim_event(row: Event) -> None:
+    """Take away the event's own UID: no other object refers to it."""
+    force_setattr(row.metadata, "uid", "")
+
+
+TRIM_ROW: dict[type[Any], Any] = {
+    Event: trim_event,
+    PersistentVolume: trim_volume,
+    Pod: trim_pod,
+    StorageClass: trim_class,
+}
 """By type of row, what takes away more than annotations."""
+
+
+def _suppress(text: str) -> str:
+    """Return what is kept of the annotation: of one that is too long so much that it can be told to be."""
+    return _USER_OF_URL.sub("", text)[: MOST_CHARACTERS + 1]
 
 
 def _is_kept(name: str, value: str) -> bool:

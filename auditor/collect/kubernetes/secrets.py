@@ -7,6 +7,7 @@ import msgspec
 from auditor.collect.kubernetes.answers import Decoded, Expected, ListMeta, Malformed, gap_of_item
 from auditor.collect.kubernetes.client import KubernetesClient
 from auditor.collect.kubernetes.failures import SOURCE, UNREADABLE, reason
+from auditor.collect.kubernetes.kept import trim_own_annotations
 from auditor.collect.kubernetes.lists import Listing, read_table
 from auditor.collect.provider import provides
 from auditor.facts.kubernetes.meta import Meta
@@ -48,6 +49,7 @@ class _Table(msgspec.Struct, rename="camel", frozen=True):
 _TABLE = msgspec.json.Decoder(_Table)
 _ROW = msgspec.json.Decoder(_Row)
 _ROW_METADATA = msgspec.json.Decoder(_RowMetadata)
+_TYPE = msgspec.json.Decoder(str)
 
 
 def decode_table(body: bytes, expected: Expected, row_type: type[Any]) -> Decoded[SecretName]:  # noqa: ARG001
@@ -75,9 +77,10 @@ def decode_table(body: bytes, expected: Expected, row_type: type[Any]) -> Decode
 
 
 def _secret(row: _Row, place: int | None) -> SecretName:
+    trim_own_annotations(row.object.metadata)
     if place is None or place >= len(row.cells):
         return SecretName(row.object.metadata)
-    return SecretName(row.object.metadata, msgspec.json.decode(row.cells[place], type=str))
+    return SecretName(row.object.metadata, _TYPE.decode(row.cells[place]))
 
 
 def _gap(row: bytes, path: str, error: Exception) -> Gap:

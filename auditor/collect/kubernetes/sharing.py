@@ -30,7 +30,18 @@ class Sharing:
         """Take the type of the rows. Types that are few or have nothing in common are left alone."""
         self._parts: dict[str, dict[bytes, Any]] = {}
         self._times: dict[datetime, datetime] = {}
-        by_type: dict[type[Any], Callable[[Any], None]] = {
+        self._row_type = row_type
+
+    def rows(self, rows: Iterable[Any]) -> None:
+        """Let these rows share parts with each other and with those of earlier pages."""
+        share = self._by_type().get(self._row_type)
+        if share:
+            for row in rows:
+                share(row)
+
+    def _by_type(self) -> dict[type[Any], Callable[[Any], None]]:
+        # Not kept: a part of itself that leads back to it would outlive the reading of the list.
+        return {
             Pod: self._pod,
             Event: self._event,
             Node: self._node,
@@ -38,13 +49,6 @@ class Sharing:
             Service: self._service,
             **dict.fromkeys((DaemonSet, Deployment, ReplicaSet, StatefulSet), self._workload),
         }
-        self._share = by_type.get(row_type)
-
-    def rows(self, rows: Iterable[Any]) -> None:
-        """Let these rows share parts with each other and with those of earlier pages."""
-        if self._share:
-            for row in rows:
-                self._share(row)
 
     def _same(self, kind: str, value: V) -> V:
         """Return the first value that was equal to this one. ``kind`` keeps types apart."""
@@ -74,9 +78,6 @@ class Sharing:
         self._spec(pod.spec)
         status = pod.status
         _intern(status, "phase", "host_ip")
-        for address in status.pod_ips or ():
-            if address.ip == status.pod_ip:
-                force_setattr(address, "ip", status.pod_ip)
         for condition in status.conditions or ():
             self._condition(condition)
         for container in (*(status.container_statuses or ()), *(status.init_container_statuses or ())):
@@ -144,8 +145,9 @@ class Sharing:
 
     def _event(self, event: Event) -> None:
         self._meta(event.metadata)
-        _intern(event, "reason", "type")
-        self._put(event, "involved_object")
+        _intern(event, "reason", "type", "reporting_component")
+        _intern(event.involved_object, "kind", "namespace")
+        self._put(event, "involved_object", "source")
         if event.message:
             force_setattr(event, "message", self._same("message", event.message))
         for name in ("first_timestamp", "last_timestamp", "event_time"):

@@ -17,6 +17,7 @@ from auditor.collect.kubernetes.failures import SOURCE, UNREADABLE, CallFailed, 
 from auditor.collect.kubernetes.lists import Listing, listings, read_table, resource_of
 from auditor.collect.provider import Collect, provides
 from auditor.facts.catalogue import KUBERNETES_TABLES
+from auditor.facts.decoders import decoder_of
 from auditor.facts.kubernetes.meta import KubernetesObject
 from auditor.facts.ref import Layer
 from auditor.facts.table import Reason, ReasonKind, Table
@@ -141,15 +142,17 @@ class _Resources(msgspec.Struct, frozen=True):
 
 
 D = TypeVar("D")
+_GROUP: msgspec.json.Decoder[_Group] = decoder_of(_Group)
+_RESOURCES: msgspec.json.Decoder[_Resources] = decoder_of(_Resources)
 
 
 def _other_versions(client: KubernetesClient, listing: Listing) -> list[str]:
     """Return the versions in which the resource of a list is served, other than the list's own."""
     *_, own, resource = listing.path.split("/")
     group_path = listing.path.removesuffix(f"/{own}/{resource}")
-    group = _discovered(client, group_path, _Group)
+    group = _discovered(client, group_path, _GROUP)
     versions = [each.version for each in group.versions if each.version != own] if group else []
-    served = {version: _discovered(client, f"{group_path}/{version}", _Resources) for version in versions}
+    served = {version: _discovered(client, f"{group_path}/{version}", _RESOURCES) for version in versions}
     return [
         version
         for version, resources in served.items()
@@ -157,10 +160,10 @@ def _other_versions(client: KubernetesClient, listing: Listing) -> list[str]:
     ]
 
 
-def _discovered(client: KubernetesClient, path: str, document_type: type[D]) -> D | None:
+def _discovered(client: KubernetesClient, path: str, document: msgspec.json.Decoder[D]) -> D | None:
     """Return a document of discovery, None if the server has none at this path. Raises CallFailed."""
     try:
-        return msgspec.json.decode(client.get(path), type=document_type)
+        return document.decode(client.get(path))
     except CallFailed as failure:
         if failure.reason.kind is not ReasonKind.UNSUPPORTED:
             raise

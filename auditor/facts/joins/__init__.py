@@ -13,6 +13,7 @@ from auditor.facts.joins.api_load_balancer import ApiServerLoadBalancer
 from auditor.facts.joins.api_server import ApiServerCallers
 from auditor.facts.joins.attachments import ServerAttachments
 from auditor.facts.joins.autoscalers import AutoscalerRoles
+from auditor.facts.joins.backend_nodes import BackendNodes
 from auditor.facts.joins.balancer_egress import BalancerEgress
 from auditor.facts.joins.claim_workloads import ClaimWorkloads
 from auditor.facts.joins.component_health import ComponentHealth
@@ -55,6 +56,7 @@ JOINS: types.MappingProxyType[str, type[Any]] = types.MappingProxyType(
         "api_server_callers": ApiServerCallers,
         "api_server_load_balancer": ApiServerLoadBalancer,
         "autoscaler_roles": AutoscalerRoles,
+        "backend_nodes": BackendNodes,
         "balancer_egress": BalancerEgress,
         "ccm_version": CcmVersion,
         "claim_workloads": ClaimWorkloads,
@@ -107,6 +109,7 @@ __all__ = [
     "ApiServerCallers",
     "ApiServerLoadBalancer",
     "AutoscalerRoles",
+    "BackendNodes",
     "BalancerEgress",
     "CcmVersion",
     "ClaimWorkloads",

@@ -6,6 +6,7 @@ import msgspec
 
 from auditor.facts.cloud.cs import Cluster
 from auditor.facts.cloud.vpc import VSwitch
+from auditor.facts.decoders import decoder_of
 from auditor.facts.joins.api_server import range_of
 from auditor.facts.kubernetes.coordination import ConfigMap
 from auditor.facts.kubernetes.nodes import Node
@@ -25,6 +26,9 @@ class _EniConfig(msgspec.Struct):
     vswitches: dict[str, list[str]] | None = None
     security_group: str = ""
     security_groups: list[str] | None = None
+
+
+_ENI_CONFIG: msgspec.json.Decoder[_EniConfig] = decoder_of(_EniConfig)
 
 
 class ClusterNetworks:
@@ -106,7 +110,7 @@ class ClusterNetworks:
             (row.data or {}).get("eni_conf") if row else None, "kubernetes", t("eni_conf of {name}", name=TERWAY_CONFIG)
         )
         try:
-            return msgspec.json.decode(text, type=_EniConfig)
+            return _ENI_CONFIG.decode(text)
         except msgspec.DecodeError:
             message = t("eni_conf of ConfigMap {name} can't be read", name=TERWAY_CONFIG)
             raise NotKnown(Reason("kubernetes", ReasonKind.MALFORMED, message)) from None

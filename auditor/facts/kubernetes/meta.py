@@ -7,6 +7,9 @@ import msgspec
 
 from auditor.facts.ref import Ref, kubernetes_ref
 
+SUPPRESS = "ack-auditor/suppress"
+"""The annotation by which people say that findings about an object do not count."""
+
 
 class OwnerReference(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """The object that made this one."""
@@ -16,8 +19,14 @@ class OwnerReference(msgspec.Struct, rename="camel", frozen=True, gc=False):
     controller: bool | None = None
 
 
+class OwnAnnotations(msgspec.Struct, frozen=True, gc=False):
+    """The annotations that are meant for the auditor itself."""
+
+    suppress: str | None = msgspec.field(default=None, name=SUPPRESS)
+
+
 class Meta(msgspec.Struct, rename="camel", frozen=True, gc=False):
-    """Metadata without annotations: those can be large, and can hold secrets."""
+    """Metadata without annotations but the auditor's own: others can be large, and can hold secrets."""
 
     name: str
     namespace: str = ""
@@ -27,6 +36,12 @@ class Meta(msgspec.Struct, rename="camel", frozen=True, gc=False):
     creation_timestamp: datetime | None = None
     deletion_timestamp: datetime | None = None
     finalizers: list[str] | None = None
+    annotations: OwnAnnotations | None = None
+
+    @property
+    def suppress(self) -> str | None:
+        """The text of the annotation :data:`SUPPRESS`, if the object has it."""
+        return self.annotations.suppress if self.annotations else None
 
     @property
     def controller(self) -> OwnerReference | None:
@@ -37,7 +52,12 @@ class Meta(msgspec.Struct, rename="camel", frozen=True, gc=False):
 class AnnotatedMeta(Meta, frozen=True):
     """Metadata with annotations, for the kinds whose annotations steer ACK's components."""
 
-    annotations: dict[str, str] | None = None
+    annotations: dict[str, str] | None = None  # type: ignore[assignment]  # all of them, in place of one
+
+    @property
+    def suppress(self) -> str | None:
+        """The text of the annotation :data:`SUPPRESS`, if the object has it."""
+        return (self.annotations or {}).get(SUPPRESS)
 
 
 class KubernetesObject(msgspec.Struct, rename="camel", frozen=True, gc=False):

@@ -292,7 +292,11 @@ class PodIp(msgspec.Struct, rename="camel", frozen=True, gc=False):
 
 
 class PodStatus(msgspec.Struct, rename="camel", frozen=True, gc=False):
-    """What the Pod is."""
+    """What the Pod is.
+
+    ``pod_ips`` is kept where it says more than ``pod_ip``. Of ``conditions`` those are left out that are True and only
+    steps on the way to Ready: PodReadyToStartContainers, Initialized and ContainersReady.
+    """
 
     phase: str = ""
     reason: str = ""

@@ -11,7 +11,8 @@ ACK documentation.
 - Pods on virtual nodes are backends themselves in every mode: there is no instance to attach.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 
 from auditor.facts.kubernetes.nodes import Node
@@ -66,6 +67,11 @@ def depends_on_version(nodes: Iterable[Node], service: Service) -> bool:
     return not _removes_cordoned_by_wish(service) and any(node.spec.unschedulable for node in nodes)
 
 
+def removes_cordoned(service: Service, version: Version | None) -> bool:
+    """Tell whether cordoned nodes are no backends of a Service; ``version`` as for :func:`eligible_nodes`."""
+    return _removes_cordoned_by_wish(service) or (version is not None and version < _FIRST_THAT_KEEPS_CORDONED)
+
+
 def eligible_nodes(nodes: Iterable[Node], service: Service, version: Version | None = None) -> list[Node]:
     """Return the nodes that may be backends of a Service in ``Cluster`` or ``Local`` mode.
 
@@ -75,9 +81,7 @@ def eligible_nodes(nodes: Iterable[Node], service: Service, version: Version | N
         version: of the CCM; before 1.9.3.164 cordoned nodes were always removed. None is taken as newer.
     """
     wanted_labels = _wanted_labels(service)
-    without_cordoned = _removes_cordoned_by_wish(service) or (
-        version is not None and version < _FIRST_THAT_KEEPS_CORDONED
-    )
+    without_cordoned = removes_cordoned(service, version)
     return [
         node
         for node in nodes
@@ -87,31 +91,64 @@ def eligible_nodes(nodes: Iterable[Node], service: Service, version: Version | N
     ]
 
 
-def wanted_backends(
-    service: Service, mode: BackendMode, nodes: Sequence[Node], endpoints: Sequence[Endpoint], version: Version | None
-) -> set[str]:
-    """Return the backends that one port of a Service should have: ids of instances, and addresses of Pods.
+@dataclass(frozen=True)
+class Eligible:
+    """The instances of the nodes that may be backends of a Service: all of them, and by the name of their node."""
+
+    ids: frozenset[str]
+    by_node: Mapping[str, str]
+
+    @classmethod
+    def of(cls, nodes: Iterable[Node]) -> "Eligible":
+        """Take the nodes, those of :func:`eligible_nodes`."""
+        by_node = {node.name: node.instance_id for node in nodes if node.instance_id}
+        return cls(frozenset(by_node.values()), by_node)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The backends that one port of a Service should have: ids of instances, and addresses of Pods.
+
+    ``nodes`` is the set of all instances that may be backends, the very same one for every port that wants them all,
+    and empty for a port that does not; ``own`` are other backends. No backend is in both.
+    """
+
+    nodes: frozenset[str] = frozenset()
+    own: frozenset[str] = frozenset()
+
+    def __contains__(self, backend: str) -> bool:
+        """Tell whether this backend is wanted."""
+        return backend in self.nodes or backend in self.own
+
+    def __len__(self) -> int:
+        """Return how many backends are wanted."""
+        return len(self.nodes) + len(self.own)
+
+
+def wanted_pods(endpoints: Iterable[Endpoint]) -> Wanted:
+    """Return the backends that a port in ENI mode should have, given its ready endpoints."""
+    return Wanted(own=frozenset(endpoint.addresses[0] for endpoint in endpoints if endpoint.addresses))
+
+
+def wanted_nodes(
+    mode: BackendMode, eligible: Eligible, virtual: Container[str], endpoints: Sequence[Endpoint]
+) -> Wanted:
+    """Return the backends that a port in ``Cluster`` or ``Local`` mode should have.
 
     Args:
-        service: the Service.
-        mode: what its backends are.
-        nodes: all nodes of the cluster.
+        mode: one of the two.
+        eligible: the instances of the nodes that may be backends of the Service.
+        virtual: the names of the virtual nodes.
         endpoints: the ready endpoints of the port.
-        version: as for :func:`eligible_nodes`.
     """
-    if mode is BackendMode.ENI:
-        return {endpoint.addresses[0] for endpoint in endpoints if endpoint.addresses}
     if not endpoints:
-        return set()
-    virtual = {node.name for node in nodes if node.is_virtual}
+        return Wanted()
     on_virtual_nodes = {e.addresses[0] for e in endpoints if e.addresses and e.node_name in virtual}
-    hosts = {endpoint.node_name for endpoint in endpoints}
-    instances = {
-        node.instance_id
-        for node in eligible_nodes(nodes, service, version)
-        if node.instance_id and (mode is BackendMode.CLUSTER or node.name in hosts)
-    }
-    return instances | on_virtual_nodes
+    if mode is BackendMode.CLUSTER:
+        return Wanted(eligible.ids, frozenset(on_virtual_nodes - eligible.ids))
+    hosts = {endpoint.node_name for endpoint in endpoints if endpoint.node_name}
+    hosting = {eligible.by_node[host] for host in hosts if host in eligible.by_node}
+    return Wanted(own=frozenset(hosting | on_virtual_nodes))
 
 
 def _may_be_backend(node: Node) -> bool:

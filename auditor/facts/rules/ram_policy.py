@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from auditor.facts.decoders import decoder_of
 from auditor.facts.table import NotKnown, Reason, ReasonKind
 from auditor.facts.text import t
 
@@ -35,6 +36,9 @@ class _Statement(msgspec.Struct, rename="pascal", frozen=True):
 
 class _Document(msgspec.Struct, rename="pascal", frozen=True):
     statement: list[_Statement] | _Statement
+
+
+_DOCUMENT: msgspec.json.Decoder[_Document] = decoder_of(_Document)
 
 
 class Answer(StrEnum):
@@ -88,7 +92,7 @@ def read_policy(name: str, document: str) -> PolicyDocument:
             NotResource. Such a policy may allow or deny anything.
     """
     try:
-        read = msgspec.json.decode(document, type=_Document)
+        read = _DOCUMENT.decode(document)
     except msgspec.DecodeError as error:
         raise _malformed(name, str(error)) from None
     statements = read.statement if isinstance(read.statement, list) else [read.statement]

@@ -1,15 +1,19 @@
-"""Decoders are made one at a time, though lists are read by several threads: see the lock of ``answers``."""
+"""Decoders are made one at a time, though lists are read by several threads: see :mod:`auditor.facts.decoders`."""
 
+import ast
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+import auditor
 from auditor.collect.kubernetes import answers
+from auditor.facts.decoders import decoder_of
 from auditor.facts.kubernetes.meta import KubernetesObject, Meta
 
 THREADS = 8
@@ -37,7 +41,7 @@ class Making:
         return decoder
 
 
-@pytest.mark.parametrize("make", [answers._answer_decoder, answers._item_decoder])
+@pytest.mark.parametrize("make", [answers._answer_decoder, answers._item_decoder, decoder_of])
 def test_one_is_made_at_a_time(make: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch) -> None:
     types = [
         msgspec.defstruct(
@@ -57,3 +61,16 @@ def test_one_is_made_at_a_time(make: Callable[[Any], Any], monkeypatch: pytest.M
         decoders = list(pool.map(make_it, types))
     assert (making.made, making.most) == (THREADS, 1)
     assert len({id(decoder) for decoder in decoders}) == THREADS
+
+
+def test_nobody_makes_one_on_the_way() -> None:
+    folder = Path(auditor.__file__).parent
+    found = [
+        f"{path.relative_to(folder)}:{node.lineno}"
+        for path in folder.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) == "msgspec.json.decode"
+        and any(keyword.arg == "type" for keyword in node.keywords)
+    ]
+    assert not found, "make a decoder for it with decoder_of()"

@@ -7,7 +7,8 @@ import pytest
 
 from auditor.collect.kubernetes.client import KubernetesClient
 from auditor.collect.kubernetes.kept import without_secrets
-from tests.collect.kubernetes.kit import PODS, collect
+from auditor.facts.rules.suppress_annotation import MOST_CHARACTERS
+from tests.collect.kubernetes.kit import PODS, collect, row_of
 from tests.fakes.kubernetes import FakeKubernetes
 
 CANARY = "CANARY-do-not-keep"
@@ -98,3 +99,84 @@ def test_keys_in_annotations(cluster: FakeKubernetes, client: KubernetesClient, 
 def test_a_snippet_keeps_who_may_come_in_and_its_blocks() -> None:
     kept = without_secrets(ANNOTATIONS["nginx.ingress.kubernetes.io/configuration-snippet"]).split("\n")
     assert kept == ["allow 10.0.0.0/8;", ";", "if {", "return ;", "}", "deny all;"]
+
+
+SUPPRESS = "ack-auditor/suppress"
+
+
+@pytest.mark.parametrize(
+    ("path", "table"),
+    [
+        (PODS, "pods"),
+        (DEPLOYMENTS, "deployments"),
+        ("/api/v1/services", "services"),
+        ("/apis/batch/v1/jobs", "jobs"),
+        ("/api/v1/nodes", "nodes"),
+        (VOLUMES, "persistent_volumes"),
+        (CLASSES, "storage_classes"),
+        (INGRESSES, "ingresses"),
+        ("/apis/apps/v1/daemonsets", "daemonsets"),
+        ("/apis/apps/v1/statefulsets", "statefulsets"),
+        ("/api/v1/persistentvolumeclaims", "persistent_volume_claims"),
+        ("/apis/storage.k8s.io/v1/csidrivers", "csi_drivers"),
+    ],
+)
+def test_what_is_written_to_the_auditor_is_kept_of_every_kind(
+    cluster: FakeKubernetes, client: KubernetesClient, path: str, table: str
+) -> None:
+    first = cluster.objects.all(path)[0]
+    name, namespace = first["metadata"]["name"], first["metadata"].get("namespace", "")
+    note = f"see https://me:{CANARY}@wiki.example"
+    cluster.patch(
+        path,
+        name,
+        lambda found: found["metadata"].update(annotations={SUPPRESS: note, "example.com/own": CANARY}),
+        namespace,
+    )
+    rows = [row for row in collect(client, table).all() if row.metadata.suppress is not None]
+    assert [(row.name, row.metadata.suppress) for row in rows] == [(name, "see https://wiki.example")]
+    assert CANARY not in saved(client, table)
+
+
+@pytest.mark.parametrize(("path", "table"), [(PODS, "pods"), ("/api/v1/services", "services")])
+def test_of_one_that_is_too_long_so_much_is_kept_that_it_is_told(
+    cluster: FakeKubernetes, client: KubernetesClient, path: str, table: str
+) -> None:
+    first = cluster.objects.all(path)[0]["metadata"]
+    cluster.patch(
+        path,
+        first["name"],
+        lambda found: found["metadata"].update(annotations={SUPPRESS: "x" * 100_000}),
+        first["namespace"],
+    )
+    (kept,) = [row.metadata.suppress for row in collect(client, table).all() if row.metadata.suppress]
+    assert len(kept) == MOST_CHARACTERS + 1
+
+
+def test_of_the_status_of_a_pod_what_is_said_twice_is_not_kept(
+    cluster: FakeKubernetes, client: KubernetesClient
+) -> None:
+    def pod(name: str, addresses: list[str], **conditions: str) -> dict[str, Any]:
+        status = {
+            "podIP": addresses[0],
+            "podIPs": [{"ip": address} for address in addresses],
+            "conditions": [{"type": type_, "status": status} for type_, status in conditions.items()],
+        }
+        return {"metadata": {"name": name, "namespace": "shop"}, "spec": {"containers": []}, "status": status}
+
+    steps = {"PodReadyToStartContainers": "True", "Initialized": "True", "ContainersReady": "True"}
+    cluster.add(PODS, pod("ready", ["172.20.0.1"], **steps, Ready="True", PodScheduled="True"))
+    unready = {**steps, "ContainersReady": "False", "Ready": "False", "example.com/gate": "True"}
+    cluster.add(PODS, pod("unready", ["172.20.0.2", "fd00::2"], **unready))
+    pods = collect(client, "pods")
+    ready, other = row_of(pods, "shop/ready").status, row_of(pods, "shop/unready").status
+    assert (ready.pod_ip, ready.pod_ips) == ("172.20.0.1", None)
+    assert [one.ip for one in other.pod_ips] == ["172.20.0.2", "fd00::2"]
+    assert [one.type for one in ready.conditions] == ["Ready", "PodScheduled"]
+    assert [one.type for one in other.conditions] == ["ContainersReady", "Ready", "example.com/gate"]
+
+
+def test_an_event_keeps_the_uid_of_what_it_is_about_and_not_its_own(client: KubernetesClient) -> None:
+    events = collect(client, "events").all()
+    assert {event.metadata.uid for event in events} == {""}
+    assert any(event.involved_object.uid for event in events)

@@ -1,5 +1,6 @@
 """Rows share equal parts, and say the same as before."""
 
+import weakref
 from typing import Any
 
 import msgspec
@@ -10,6 +11,8 @@ from auditor.collect.kubernetes.tables import PATHS
 from auditor.collect.kubernetes.tokens import TOKEN_VOLUME, leave_out_tokens
 from auditor.collect.kubernetes.versions import VERSIONS
 from auditor.facts.catalogue import KUBERNETES_TABLES
+from auditor.facts.cycles import search_held_off
+from auditor.facts.kubernetes.events import Event
 from auditor.facts.kubernetes.nodes import Node
 from auditor.facts.kubernetes.pods import Pod
 from auditor.facts.kubernetes.workloads import ReplicaSet
@@ -53,6 +56,25 @@ def test_later_pages_share_with_earlier_ones() -> None:
     sharing.rows(first)
     sharing.rows(second)
     assert all(a.metadata.labels is b.metadata.labels for a, b in zip(first, second, strict=True))
+
+
+def test_nothing_of_it_outlives_the_reading_of_a_list() -> None:
+    with search_held_off():
+        sharing = Sharing(Pod)
+        sharing.rows(rows_of("pods"))
+        seen = weakref.ref(sharing)
+        del sharing
+        assert seen() is None
+
+
+def test_events_share_what_most_of_them_say() -> None:
+    events: list[Event] = rows_of("events")
+    Sharing(Event).rows(events)
+    for field in ("kind", "namespace"):
+        texts = [getattr(event.involved_object, field) for event in events]
+        assert len({id(text) for text in texts}) == len(set(texts))
+    assert len({id(event.reporting_component) for event in events}) == len({e.reporting_component for e in events})
+    assert len({id(event.source) for event in events if event.source.component}) <= len({e.source for e in events})
 
 
 def test_parts_of_different_types_are_not_mixed_up() -> None:

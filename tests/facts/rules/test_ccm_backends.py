@@ -9,11 +9,14 @@ from auditor.facts.kubernetes.services import Endpoint, Service
 from auditor.facts.rules.ccm_backends import (
     EXCLUDING_LABELS,
     BackendMode,
+    Eligible,
+    Wanted,
     depends_on_version,
     eligible_nodes,
     node_mode,
     stated_mode,
-    wanted_backends,
+    wanted_nodes,
+    wanted_pods,
 )
 from tests.checks import make
 
@@ -97,11 +100,14 @@ def test_wanted_backends_by_mode() -> None:
         Endpoint(addresses=["172.20.0.2"], node_name="a"),
         Endpoint(addresses=["192.168.9.9"], node_name="v"),
     ]
-    assert wanted_backends(service(), BackendMode.CLUSTER, nodes, endpoints, None) == {"i-a", "i-b", "192.168.9.9"}
-    assert wanted_backends(service(True), BackendMode.LOCAL, nodes, endpoints, None) == {"i-a", "192.168.9.9"}
-    assert wanted_backends(service(), BackendMode.ENI, nodes, endpoints, None) == {
-        "172.20.0.1",
-        "172.20.0.2",
-        "192.168.9.9",
-    }
-    assert wanted_backends(service(), BackendMode.CLUSTER, nodes, [], None) == set()
+    eligible = Eligible.of(eligible_nodes(nodes, service()))
+    cluster = wanted_nodes(BackendMode.CLUSTER, eligible, {"v"}, endpoints)
+    assert cluster == Wanted(frozenset({"i-a", "i-b"}), frozenset({"192.168.9.9"}))
+    assert len(cluster) == 3
+    assert "i-b" in cluster
+    assert "192.168.9.9" in cluster
+    assert "172.20.0.1" not in cluster
+    local = wanted_nodes(BackendMode.LOCAL, eligible, {"v"}, endpoints)
+    assert local == Wanted(own=frozenset({"i-a", "192.168.9.9"}))
+    assert wanted_pods(endpoints) == Wanted(own=frozenset({"172.20.0.1", "172.20.0.2", "192.168.9.9"}))
+    assert wanted_nodes(BackendMode.CLUSTER, eligible, {"v"}, []) == Wanted()
