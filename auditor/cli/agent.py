@@ -22,11 +22,12 @@ def run_agent(config: Path | None) -> int:
     from auditor.agent.service import Agent
     from auditor.cli import load
     from auditor.cli.config import problems
+    from auditor.config.verify import lacking
     from auditor.ledger.ledger import Ledger
 
     settings = load.settings(config, needed=True)
     path = config or load.default_config()
-    if found := problems(settings):
+    if found := problems(settings) + lacking(settings):
         raise Failure("\n".join(f"{path}: {problem}" for problem in found))
     load.clusters(settings, [])
     server = settings.server if settings.server and settings.server.enabled else None

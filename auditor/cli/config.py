@@ -60,6 +60,11 @@ def problems(settings: "Settings") -> list[str]:
             return False
 
     found += problems_around(settings, is_check)
+    if not any(problem.startswith("channels[") for problem in found):
+        from auditor.deliver.verify import problem_of
+
+        usable = [channel for channel in settings.channels if not channel.missing()]
+        found += [problem for channel in usable if (problem := problem_of(channel))]
     for cluster in settings.clusters:
         # A secret that can't be read is among the problems already.
         problems_here = local_problems(cluster, with_secrets=False)

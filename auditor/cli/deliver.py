@@ -78,6 +78,7 @@ def retry(
     """Owe again what was given up. The agent sends it, or `auditor run --now --deliver`."""
     from datetime import UTC, datetime
 
+    from auditor.ledger.errors import Outdated
     from auditor.ledger.records import DeliveryState
 
     if bool(keys) == everything:
@@ -88,8 +89,12 @@ def retry(
             if key not in dead:
                 fail(f"{key}: no delivery with this key was given up")
                 return Exit.UNUSABLE
-            ledger.revive(key, datetime.now(UTC))
-            say(f"owed again: {key}")
+            try:
+                ledger.revive(key, datetime.now(UTC))
+            except Outdated as error:
+                say(str(error))
+            else:
+                say(f"owed again: {key}")
     return Exit.OK
 
 

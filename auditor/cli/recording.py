@@ -34,7 +34,10 @@ class Recorder:
         from auditor.ledger.errors import LedgerError
 
         try:
-            return record(outcome, dict.fromkeys(self._channels, "always"), self._settings, self._ledger)
+            # Channels that are not named learn nothing of this run: the next one tells them what is new to them.
+            chosen = [channel for channel in self._settings.channels if channel.name in self._channels]
+            settings = self._settings.model_copy(update={"channels": chosen})
+            return record(outcome, dict.fromkeys(self._channels, "always"), settings, self._ledger)
         except LedgerError as error:
             if self._channels:
                 raise Failure(f"the run can't be recorded, so nothing is delivered: {error}") from None
@@ -49,14 +52,16 @@ class Recorder:
         from auditor.ledger.records import DeliveryState
 
         begun = datetime.now(UTC)
-        channels = {channel.name: channel for channel in self._settings.channels}
+        channels = {channel.name: channel for channel in self._settings.channels if channel.name in self._channels}
         site = self._settings.server
         language = self._settings.report.language
-        sender = Sender(self._ledger, channels, language, site.public_url if site else "", quiet=True)
+        sender = Sender(self._ledger, channels, language, site.public_url if site else "", quiet=True, only_these=True)
         until = monotonic() + PATIENCE
         while sender.send_due() and monotonic() < until:
             pass
         for delivery in self._ledger.deliveries(None, (DeliveryState.OWED, DeliveryState.DEAD), 1000):
+            if delivery.channel not in channels:
+                continue
             if delivery.state is DeliveryState.DEAD and (delivery.finished_at or begun) >= begun:
                 fail(f"{delivery.channel}: given up: {delivery.last_error}")
             elif delivery.state is DeliveryState.OWED and delivery.last_error:

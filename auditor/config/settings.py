@@ -1,6 +1,6 @@
 """The whole configuration."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
@@ -18,9 +18,11 @@ Language = Literal["en", "zh"]
 
 def _crontab(value: str) -> str:
     try:
-        trigger(value)
+        made = trigger(value)
     except ValueError as error:
         raise ValueError(f"expected five fields such as `0 8 * * mon` ({error})") from None
+    if made.get_next_fire_time(None, datetime.now(UTC)) is None:
+        raise ValueError(f"{value!r} is never due: no such day comes")
     return value
 
 
@@ -54,8 +56,8 @@ class Schedule(ConfigTable):
     name: Name
     cron: Annotated[str, AfterValidator(_crontab)]
     timezone: Annotated[str, AfterValidator(time_zone)] = "Asia/Shanghai"
-    clusters: list[str] = ["*"]
-    checks: list[str] = ["*"]
+    clusters: list[Words] = Field(default=["*"], min_length=1)
+    checks: list[Words] = Field(default=["*"], min_length=1)
     channels: list[str] = []
     send: Literal["always", "on-findings", "on-change"] = "always"
     jitter_seconds: Annotated[int, Field(ge=0, le=3600)] = 0

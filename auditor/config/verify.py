@@ -24,18 +24,22 @@ def _problems(settings: Settings, is_check: Callable[[str], bool]) -> Iterator[s
             yield f"checks.folders: {folder}: there is no such folder"
     for cluster in settings.clusters:
         yield from _credentials(f"clusters[{cluster.name}].alibaba.credentials", cluster.alibaba.credentials)
+    names = {cluster.name for cluster in settings.clusters}
     for channel in settings.channels:
         where = f"channels[{channel.name}]"
-        for key in channel.missing():
-            yield f"{where}.{key}: this key is required for a channel of kind {channel.kind}"
         for key in channel.SECRETS:
             yield from _secret(f"{where}.{key}", getattr(channel, key))
+        for name in channel.clusters:
+            if names and not any(fnmatchcase(one, name) for one in names):
+                yield f"{where}.clusters: no cluster is called {name!r}"
+        for pattern in channel.checks:
+            if not is_check(pattern):
+                yield f"{where}.checks: {_no_check(pattern)}"
     if settings.server:
         yield from _secret("server.token", settings.server.token)
-    names = {cluster.name for cluster in settings.clusters}
     for schedule in settings.schedules:
         for name in schedule.clusters:
-            if "*" not in name and name not in names:
+            if not any(fnmatchcase(one, name) for one in names):
                 yield f"schedules[{schedule.name}].clusters: no cluster is called {name!r}"
         for pattern in schedule.checks:
             if not is_check(pattern):
@@ -47,9 +51,18 @@ def _problems(settings: Settings, is_check: Callable[[str], bool]) -> Iterator[s
             yield f"suppressions[{number}].check: {_no_check(suppression.check)}"
 
 
+def lacking(settings: Settings) -> list[str]:
+    """Return which channels can't be used yet, for want of a key. An audit without deliveries needs none of them."""
+    return [
+        f"channels[{channel.name}].{key}: this key is required for a channel of kind {channel.kind}"
+        for channel in settings.channels
+        for key in channel.missing()
+    ]
+
+
 def warnings(settings: Settings, today: date) -> list[str]:
     """Return what is not wrong with a configuration, but to be looked at, one sentence each."""
-    return [
+    return [f"{one}; nothing can be delivered to it" for one in lacking(settings)] + [
         f"suppressions[{number}]: it expired on {one.expires} and suppresses nothing any more; remove it, or renew it"
         for number, one in enumerate(settings.suppressions)
         if one.expires < today

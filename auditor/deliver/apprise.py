@@ -22,7 +22,7 @@ from apprise.common import PersistentStoreMode
 
 from auditor.config.channels import Apprise as AppriseSettings
 from auditor.config.channels import Channel as ChannelSettings
-from auditor.deliver.channel import NotNow, Undeliverable
+from auditor.deliver.channel import Misconfigured, NotNow
 from auditor.deliver.chat import BREAK, Chat, fitting, without_links
 from auditor.deliver.message import Kind, Message
 from auditor.deliver.plain import cut
@@ -60,7 +60,7 @@ class Apprise:
         name = self._settings.name
         url = reveal(self._settings.url, f"channel {name!r}: url")
         if not url:
-            raise Undeliverable(f"channel {name!r}: url: this key is required")
+            raise Misconfigured(f"channel {name!r}: url: this key is required")
         service = self._service(url)
         title, text, kind = fitting(message, told, lambda made: len(f"{made[0]}{made[1]}".encode()) <= MOST_BYTES)
         if message.kind is Kind.TEST:
@@ -82,6 +82,10 @@ class Apprise:
             said = blotted(" ".join(entry.message for entry in result.logs()), secrets_in(url))
         raise NotNow(f"{what} did not take the message" + (f": {said}" if said else ""))
 
+    def check(self) -> None:
+        """Raise Misconfigured if the channel can't work, as far as this machine can tell."""
+        self._service(reveal(self._settings.url, f"channel {self._settings.name!r}: url"))
+
     def _service(self, url: str) -> Any:
         asset = apprise.AppriseAsset(
             app_id="ACK auditor",
@@ -93,7 +97,7 @@ class Apprise:
         )
         service = apprise.Apprise.instantiate(url, asset=asset)
         if service is None:
-            raise Undeliverable(
+            raise Misconfigured(
                 f"channel {self._settings.name!r}: url: apprise knows no such service, or the URL lacks a part of it; "
                 "expected a URL such as mattermost://host/token"
             )

@@ -49,6 +49,14 @@ class Undeliverable(NotDelivered):
     """It will not arrive as it is: the receiver refuses it, or the channel can't be used as it is configured."""
 
 
+@dataclass
+class Misconfigured(Undeliverable):
+    """The channel can't be used as it is configured: a secret, a file or a key is wrong.
+
+    The message is kept and tried again, since it is for the operator to mend, and not for the receiver to take.
+    """
+
+
 class Channel(Protocol):
     """One configured channel."""
 

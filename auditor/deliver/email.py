@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from auditor.config.channels import Channel as ChannelSettings
 from auditor.config.channels import Email
-from auditor.deliver.channel import NotDelivered, NotNow, Undeliverable
+from auditor.deliver.channel import Misconfigured, NotDelivered, NotNow, Undeliverable
 from auditor.deliver.mail_message import Addresses, addresses, make, make_attachments
 from auditor.deliver.message import Message
 from auditor.deliver.secrets import blotted, reveal
@@ -65,6 +65,12 @@ class Mail:
                 content = bytes(make(message, settings, who, attachments, failed, max(0, limit - _BODIES)))
             self._transfer(server, who, content, hidden)
 
+    def check(self) -> None:
+        """Raise Misconfigured if the channel can't work, as far as this machine can tell."""
+        addresses(self._settings)
+        self._ensure_usable(reveal(self._settings.password, f"channel {self._settings.name!r}: password"))
+        self._context()
+
     def _ensure_usable(self, password: str) -> None:
         settings = self._settings
         where = f"channel {settings.name!r}"
@@ -72,11 +78,11 @@ class Mail:
             given, lacking = (
                 ("username", "password_env or password_file") if password == "" else ("password", "username")
             )
-            raise Undeliverable(f"{where}: {given} is given, and {lacking} is not; expected both or none")
+            raise Misconfigured(f"{where}: {given} is given, and {lacking} is not; expected both or none")
         if not (settings.username + password).isascii():
-            raise Undeliverable(f"{where}: expected a username and a password of ASCII characters, as SMTP servers do")
+            raise Misconfigured(f"{where}: expected a username and a password of ASCII characters, as SMTP servers do")
         if settings.username and settings.security == "none" and not _is_here(settings.host):
-            raise Undeliverable(
+            raise Misconfigured(
                 f"{where}: the password would go unencrypted to {settings.host}, which is allowed for loopback "
                 'addresses only; set security = "starttls" or "tls"'
             )
@@ -89,9 +95,9 @@ class Mail:
             try:
                 context.load_verify_locations(self._settings.ca_file)
             except (ssl.SSLError, ValueError):
-                raise Undeliverable(f"{where}: expected certificates in PEM") from None
+                raise Misconfigured(f"{where}: expected certificates in PEM") from None
             except OSError as error:
-                raise Undeliverable(f"{where}: {error.strerror or error}") from None
+                raise Misconfigured(f"{where}: {error.strerror or error}") from None
         return context
 
     @contextlib.contextmanager

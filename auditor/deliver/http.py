@@ -14,7 +14,7 @@ from requests.auth import HTTPBasicAuth
 
 from auditor import __version__
 from auditor.config.channels import HttpChannel
-from auditor.deliver.channel import NotNow, Undeliverable
+from auditor.deliver.channel import Misconfigured, NotNow, Undeliverable
 from auditor.deliver.secrets import blotted, reveal
 from auditor.loopback import is_loopback
 
@@ -59,11 +59,12 @@ def post(
 
     Raises:
         NotNow: no connection, no answer in time, or a status that asks to come again.
-        Undeliverable: any other status, or a URL that can't be used.
+        Misconfigured: a URL, a header or a file that can't be used.
+        Undeliverable: any other status.
     """
     url = url or reveal(settings.url, f"channel {settings.name!r}: url")
     target = url.rstrip("/") + path if path else url
-    _ensure_usable(settings, target)
+    ensure_usable(settings, target)
     hidden = [url, *secrets_in(target), *secrets]
     host = urlsplit(target).netloc.rpartition("@")[2]
     try:
@@ -77,13 +78,13 @@ def post(
         urllib3.exceptions.HTTPError,
         UnicodeError,
     ):
-        raise Undeliverable(f"{host}: the URL or a header can't be used") from None
+        raise Misconfigured(f"{host}: the URL or a header can't be used") from None
     except requests.exceptions.Timeout:
         raise NotNow(f"{host}: no answer within {settings.timeout_seconds:g} seconds") from None
     except requests.exceptions.RequestException as error:
         raise NotNow(f"{host}: can't be reached: {blotted(_cause(error), hidden)}") from None
     except OSError as error:
-        raise Undeliverable(f"{host}: {error.filename or 'ca_file'}: {error.strerror or 'can not be read'}") from None
+        raise Misconfigured(f"{host}: {error.filename or 'ca_file'}: {error.strerror or 'can not be read'}") from None
     if 200 <= status < 300 or status in read:
         return Answer(status, answer)
     said = blotted(answer.decode("utf-8", "replace"), hidden)
@@ -105,16 +106,17 @@ def secrets_in(url: str) -> Iterator[str]:
     yield from (parts.password or "", unquote(parts.password or ""))
 
 
-def _ensure_usable(settings: HttpChannel, url: str) -> None:
+def ensure_usable(settings: HttpChannel, url: str) -> None:
+    """Raise Misconfigured if a URL can't be asked, as far as this machine can tell."""
     try:
         parts = urlsplit(url)
-        host = parts.hostname
+        host, port = parts.hostname, parts.port
     except ValueError:
-        host = None
-    if not host or parts.scheme not in ("http", "https"):
-        raise Undeliverable(f"channel {settings.name!r}: url: expected an address such as https://hooks.example.com/…")
+        host, port = None, None
+    if not host or port == 0 or parts.scheme not in ("http", "https") or not url.isprintable() or " " in url:
+        raise Misconfigured(f"channel {settings.name!r}: url: expected an address such as https://hooks.example.com/…")
     if parts.scheme == "http" and not is_loopback(url) and not settings.allow_plain_http:
-        raise Undeliverable(
+        raise Misconfigured(
             f"channel {settings.name!r}: url: {host} is not asked over https, which is allowed for loopback addresses "
             "only; use https, or set allow_plain_http = true"
         )

@@ -7,7 +7,7 @@ from typing import Any
 from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, TemplateNotFound, TemplateSyntaxError
 from jinja2.sandbox import SandboxedEnvironment
 
-from auditor.deliver.channel import Undeliverable
+from auditor.deliver.channel import Misconfigured
 from auditor.deliver.secrets import blotted
 
 
@@ -18,7 +18,7 @@ def rendered(channel: str, template: Path, data: dict[str, Any]) -> str:
     goes into JSON goes through the filter ``tojson``.
 
     Raises:
-        Undeliverable: the template can't be read or used; names the file and the line.
+        Misconfigured: the template can't be read or used; names the file and the line.
     """
     environment = SandboxedEnvironment(
         loader=FileSystemLoader(template.parent),
@@ -44,6 +44,18 @@ def rendered(channel: str, template: Path, data: dict[str, Any]) -> str:
     return body.encode(errors="replace").decode()
 
 
+def ensure_readable(channel: str, template: Path) -> None:
+    """Raise Misconfigured if a template can't be read, or is none."""
+    try:
+        SandboxedEnvironment().parse(template.read_text(encoding="utf-8"))
+    except TemplateSyntaxError as error:
+        raise _refused(channel, template, str(template), error.lineno, error.message or "") from None
+    except OSError as error:
+        raise _refused(channel, template, None, None, f"it can't be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise _refused(channel, template, None, None, "expected UTF-8 text") from None
+
+
 def _place(error: Exception, template: Path) -> tuple[str | None, int | None]:
     """Return the innermost place in a file beside the template, or the template itself, at which an error arose."""
     folder = str(template.parent)
@@ -53,6 +65,6 @@ def _place(error: Exception, template: Path) -> tuple[str | None, int | None]:
     return None, None
 
 
-def _refused(channel: str, template: Path, file: str | None, line: int | None, said: str) -> Undeliverable:
+def _refused(channel: str, template: Path, file: str | None, line: int | None, said: str) -> Misconfigured:
     place = f"{file or template}, line {line}" if line else f"{file or template}"
-    return Undeliverable(f"channel {channel!r}: template {place}: {blotted(said, ())}")
+    return Misconfigured(f"channel {channel!r}: template {place}: {blotted(said, ())}")

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from urllib.parse import quote, quote_plus
 
 from auditor.config.base import BadConfig, Secret
-from auditor.deliver.channel import Undeliverable
+from auditor.deliver.channel import Misconfigured
 from auditor.report.clean import one_line
 
 _QUOTED = 200
@@ -15,13 +15,13 @@ _SHORTEST = 4
 
 
 def reveal(secret: Secret | None, key: str) -> str:
-    """Return a secret, or an empty text if none is configured. Raises Undeliverable if it can't be read."""
+    """Return a secret, or an empty text if none is configured. Raises Misconfigured if it can't be read."""
     if secret is None:
         return ""
     try:
         return secret.reveal()
     except BadConfig as error:
-        raise Undeliverable(f"{key}: {error}") from None
+        raise Misconfigured(f"{key}: {error}") from None
 
 
 def blotted(text: str, secrets: Iterable[str]) -> str:

@@ -12,7 +12,7 @@ import structlog
 
 from auditor.config.channels import Channel as ChannelSettings
 from auditor.deliver.assemble import message_of
-from auditor.deliver.channel import Channel, NotNow, Undeliverable, open_channel
+from auditor.deliver.channel import Channel, Misconfigured, NotNow, Undeliverable, open_channel
 from auditor.ledger.errors import LedgerError
 from auditor.ledger.ledger import Ledger
 from auditor.ledger.records import Delivery
@@ -47,16 +47,19 @@ class Sender:
         opening: Callable[[ChannelSettings], Channel] = open_channel,
         first_pause: timedelta = FIRST_PAUSE,
         quiet: bool = False,
+        only_these: bool = False,
     ) -> None:
         """Take the ledger, the channels by name, and the language of those that have none of their own.
 
-        A ``quiet`` sender logs nothing: what became of each delivery stands in the ledger.
+        A ``quiet`` sender logs nothing: what became of each delivery stands in the ledger. With ``only_these`` what is
+        owed to other channels is left; otherwise that is tried, so that it is not owed in silence for ever.
         """
         self._ledger = ledger
         self._channels = channels
         self._language = language
         self._public_url = public_url
         self._opening = opening
+        self._only_these = only_these
         self._first_pause = first_pause
         self._log: structlog.stdlib.BoundLogger = (
             structlog.wrap_logger(None, processors=[_drop]) if quiet else structlog.get_logger("auditor.deliveries")
@@ -124,7 +127,8 @@ class Sender:
 
     def _begin(self, until: float) -> int:
         """Take what is due to channels to which nothing is being sent, and begin to send it. Return how many."""
-        claimed = self._ledger.claim(datetime.now(UTC), _AT_ONCE, LEASE, self._busy_channels())
+        without = [*self._busy_channels(), *self._others()]
+        claimed = self._ledger.claim(datetime.now(UTC), _AT_ONCE, LEASE, without)
         by_channel: dict[str, list[Delivery]] = defaultdict(list)
         for delivery in claimed:
             by_channel[delivery.channel].append(delivery)
@@ -159,6 +163,11 @@ class Sender:
         with self._changing:
             return list(self._busy)
 
+    def _others(self) -> list[str]:
+        if not self._only_these:
+            return []
+        return [name for name, _state in self._ledger.delivery_counts() if name not in self._channels]
+
     def _lanes(self) -> "list[_Lane]":
         with self._changing:
             return list(self._busy.values())
@@ -191,6 +200,8 @@ class Sender:
         try:
             with self.alone(delivery.channel):
                 self._deliver(delivery)
+        except Misconfigured as error:
+            return self._try_later(delivery, NotNow(error.sentence), log, until)
         except Undeliverable as error:
             log.error("not delivered, given up", error=error.sentence)
             self._note(partial(self._ledger.give_up, delivery.key, datetime.now(UTC), error.sentence), until)
@@ -210,10 +221,10 @@ class Sender:
     def _deliver(self, delivery: Delivery) -> None:
         settings = self._channels.get(delivery.channel)
         if settings is None:
-            raise Undeliverable(f"the configuration has no channel {delivery.channel!r} any more")
+            raise Misconfigured(f"the configuration has no channel {delivery.channel!r} any more")
         missing = settings.missing()
         if missing:
-            raise Undeliverable(f"channels[{settings.name}].{missing[0]}: this key is required")
+            raise Misconfigured(f"channels[{settings.name}].{missing[0]}: this key is required")
         language = settings.language or self._language
         self._opening(settings).send(message_of(delivery, self._ledger, language, self._public_url))
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from standardwebhooks import Webhook
 
-from auditor.deliver.channel import Undeliverable
+from auditor.deliver.channel import Misconfigured
 
 PREFIX = "whsec_"
 
@@ -23,11 +23,11 @@ def signatures(channel: str, key: str, now: datetime, body: str, secret: str, pr
         previous: the secret before it, while receivers still know no other: the message carries both signatures.
 
     Raises:
-        Undeliverable: a secret that is none, or the previous one alone.
+        Misconfigured: a secret that is none, or the previous one alone.
     """
     headers = {"webhook-id": key, "webhook-timestamp": str(int(now.timestamp()))}
     if previous and not secret:
-        raise Undeliverable(
+        raise Misconfigured(
             f"channel {channel!r}: previous_signing_secret is given without signing_secret, the one that replaces it"
         )
     given = [("signing_secret", secret), ("previous_signing_secret", previous)]
@@ -47,7 +47,7 @@ def _key_of(channel: str, name: str, secret: str) -> bytes:
     except (binascii.Error, ValueError):
         key = b""
     if not key:
-        raise Undeliverable(
+        raise Misconfigured(
             f"channel {channel!r}: {name}: expected {PREFIX} and 24 to 64 random bytes in base64, such as "
             f'`echo "{PREFIX}$(openssl rand -base64 32)"` makes'
         )

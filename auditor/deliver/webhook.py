@@ -18,9 +18,9 @@ from auditor import __version__
 from auditor.config.channels import Channel as ChannelSettings
 from auditor.config.channels import Webhook as WebhookSettings
 from auditor.deliver import http
-from auditor.deliver.channel import Undeliverable
+from auditor.deliver.channel import Misconfigured
 from auditor.deliver.message import Kind, Message
-from auditor.deliver.own_body import rendered
+from auditor.deliver.own_body import ensure_readable, rendered
 from auditor.deliver.secrets import reveal
 from auditor.deliver.signing import signatures
 from auditor.judge.outcome import Lifecycle
@@ -78,6 +78,17 @@ class Webhook:
             ],
         )
 
+    def check(self) -> None:
+        """Raise Misconfigured if the channel can't work, as far as this machine can tell."""
+        http.ensure_usable(self._settings, self._secret("url"))
+        self._own_headers()
+        if not self._secret("authorization").isascii():
+            raise Misconfigured(f"channel {self._settings.name!r}: authorization: expected ASCII characters")
+        if self._settings.template is not None:
+            ensure_readable(self._settings.name, self._settings.template)
+        old_and_new = (self._secret("signing_secret"), self._secret("previous_signing_secret"))
+        signatures(self._settings.name, "check", datetime.now(UTC), "", *old_and_new)
+
     def _content(self, message: Message) -> tuple[str, str]:
         """Return the type and the text of the body."""
         if self._settings.template is not None:
@@ -89,7 +100,7 @@ class Webhook:
         """Return the configured headers, and what of them must not show: one of them may well be a token."""
         for name in self._settings.headers:
             if not _TOKEN.fullmatch(name) or name.lower() in _OURS or name.lower().startswith("webhook-"):
-                raise Undeliverable(
+                raise Misconfigured(
                     f"channel {self._settings.name!r}: headers: {one_line(name)!r} can't be set here; expected the "
                     "name of a header other than those of the content and of the signature"
                 )
@@ -133,7 +144,10 @@ def event_type(message: Message) -> str:
     if message.kind in TYPES:
         return TYPES[message.kind]
     if message.kind is Kind.RESOLVED:
-        return "com.ack-auditor.finding.resolved"
+        # What is suppressed now, or routed elsewhere, is over for this receiver, and is not resolved.
+        there = {finding.fingerprint for finding in message.outcome.findings}
+        is_there = any(finding.fingerprint in there for finding in message.resolved)
+        return f"com.ack-auditor.finding.{'withdrawn' if is_there else 'resolved'}"
     # For a channel that was not told yet, what is open since long ago is new.
     is_back = any(finding.lifecycle is Lifecycle.REOPENED for finding in message.findings)
     return f"com.ack-auditor.finding.{'reopened' if is_back else 'new'}"

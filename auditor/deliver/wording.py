@@ -136,6 +136,8 @@ def _nothing(message: Message) -> Text:
         return t("nothing for this channel, other findings: {count}", count=others)
     if message.view.verdict.key == "nothing":
         return t("nothing could be judged")
+    if unseen := len(message.outcome.unevaluated):
+        return t("nothing new, no longer evaluated: {count}", count=unseen)
     return t("no faults found")
 
 

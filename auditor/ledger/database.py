@@ -14,7 +14,7 @@ from auditor.ledger.errors import LedgerError, NoLedger
 from auditor.ledger.failures import in_words, shown
 from auditor.ledger.tables import VERSION, VERSION_TABLE
 
-PATIENCE = 15.0
+PATIENCE = 5.0
 """Seconds that a statement waits for a lock, and a connection for a server, unless the URL says otherwise."""
 _MIGRATION_LOCK = 4_921_736_005
 """The number of the lock that processes which open a PostgreSQL database at once take in turns."""

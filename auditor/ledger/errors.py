@@ -7,3 +7,7 @@ class LedgerError(Exception):
 
 class NoLedger(LedgerError):  # noqa: N818 - read as a sentence
     """There is none yet, and none is to be made."""
+
+
+class Outdated(LedgerError):  # noqa: N818 - read as a sentence
+    """What is to be sent again is not so any more."""

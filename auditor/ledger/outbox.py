@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, exists, func, insert, or_, select, true, update
 
 from auditor.judge.outcome import Outcome, Undelivered
-from auditor.ledger.errors import LedgerError
+from auditor.ledger.errors import LedgerError, Outdated
 from auditor.ledger.records import Delivery, DeliveryState, Owed
 from auditor.ledger.tables import deliveries, insert_or, told
 
@@ -189,6 +189,7 @@ def revive(connection: Connection, key: str, now: datetime) -> None:
     if row is None:
         raise LedgerError(f"the ledger knows no delivery {key!r}")
     if row.state == DeliveryState.DEAD:
+        _ensure_still_true(connection, row)
         patience = max(row.give_up_at - row.created_at, timedelta())
         connection.execute(
             update(deliveries)
@@ -202,6 +203,22 @@ def revive(connection: Connection, key: str, now: datetime) -> None:
                 finished_at=None,
             )
         )
+
+
+def _ensure_still_true(connection: Connection, row: Row[Any]) -> None:
+    """Refuse to send what is over: a receiver that keeps a state would believe it, and nothing would correct it."""
+    believed = read_told(connection, row.cluster).get(row.channel, frozenset())
+    is_over = row.kind == "finding" and not set(row.fingerprints) <= believed
+    is_back = row.kind == "resolved" and bool(set(row.gone) & believed)
+    later = select(func.count()).where(
+        deliveries.c.channel == row.channel,
+        deliveries.c.cluster == row.cluster,
+        deliveries.c.kind == row.kind,
+        deliveries.c.created_at > row.created_at,
+    )
+    is_outdated = row.kind == "snapshot" and bool(connection.scalar(later))
+    if is_over or is_back or is_outdated:
+        raise Outdated(f"{row.key}: this is not so any more, and the channel was owed later news: it is not sent")
 
 
 def next_due(connection: Connection, now: datetime | None, without: Collection[str] = ()) -> datetime | None:

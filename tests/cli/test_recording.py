@@ -134,3 +134,14 @@ def test_the_report_of_a_file_is_not_recorded(place: Place) -> None:
     assert place.run(*NOW, "--landscape", "a.landscape").code == 0
     assert list(place.folder.glob("*.db")) == []
     assert json.loads(Path(place.folder / "reports/shop-prod/report.json").read_text())["run"]["trigger"] == "landscape"
+
+
+def test_only_the_channels_that_are_named_are_told(place: Place) -> None:
+    break_a_disk(place)
+    with Receiver() as receiver, Receiver() as other:
+        one, two = channel(receiver.url("/hook")), channel(other.url("/"))
+        configure(place, one + two.replace('"hook"', '"other"'))
+        assert place.run(*NOW, "--deliver", "--channel", "hook").code == 1
+        assert (len(receiver.requests), len(other.requests)) == (1, 0)
+        assert place.run(*NOW, "--deliver").code == 1
+        assert (len(receiver.requests), len(other.requests)) == (1, 1), "it is still new to the other one"

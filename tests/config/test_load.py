@@ -11,7 +11,7 @@ from auditor.config.base import BadConfig, Secret
 from auditor.config.channels import KINDS
 from auditor.config.load import _table_in, default_path, load, parse
 from auditor.config.settings import Settings
-from auditor.config.verify import problems, warnings
+from auditor.config.verify import lacking, problems, warnings
 from auditor.report.write import folder_name
 
 CLUSTER = """
@@ -394,12 +394,14 @@ def test_a_wrong_channel_is_named_with_its_key(text: str, said: str) -> None:
     assert said in wrong(f"[[channels]]\nname = 'a'\n{text}")
 
 
-def test_required_keys_of_a_channel_are_asked_for_when_the_surroundings_are_looked_at() -> None:
+def test_a_channel_that_lacks_a_key_is_named_and_costs_no_audit() -> None:
     settings = right("[[channels]]\nname = 'a'\nkind = 'email'\nhost = 'smtp.example.com'")
-    assert problems(settings, lambda _pattern: True) == [
+    assert problems(settings, lambda _pattern: True) == []
+    assert lacking(settings) == [
         "channels[a].from: this key is required for a channel of kind email",
         "channels[a].to: this key is required for a channel of kind email",
     ]
+    assert "nothing can be delivered to it" in warnings(settings, date(2026, 1, 1))[0]
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1"])

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from auditor.ledger.errors import Outdated
 from auditor.ledger.ledger import Ledger, LedgerError
 from auditor.ledger.records import Delivery, DeliveryState, Owed
 from tests.ledger.make import DAY, record, run
@@ -242,3 +243,33 @@ def test_a_run_tells_what_was_given_up_before(ledger: Ledger) -> None:
     assert ledger.outcome("run-0001") == recorded
     ledger.revive("run-0000/mail/report", DONE)
     assert record(ledger, run(2)).undelivered == ()
+
+
+def test_what_is_over_is_not_sent_again(ledger: Ledger) -> None:
+    record(ledger, run(0), Owed("pager", "finding", ("a",)), Owed("pager", "finding", ("b",)))
+    for one in "ab":
+        ledger.give_up(f"run-0000/pager/finding/{one}", DONE, "401")
+    record(ledger, run(1), Owed("pager", "resolved", gone=("a",)))
+    with pytest.raises(Outdated, match="not so any more"):
+        ledger.revive("run-0000/pager/finding/a", DONE)
+    ledger.revive("run-0000/pager/finding/b", DONE)
+    assert {one.fingerprints for one in ledger.deliveries(states=[DeliveryState.OWED])} == {(), ("b",)}
+
+
+def test_that_something_is_over_is_not_sent_once_it_is_back(ledger: Ledger) -> None:
+    record(ledger, run(0), Owed("pager", "finding", ("a",)))
+    record(ledger, run(1), Owed("pager", "resolved", gone=("a",)))
+    ledger.give_up("run-0001/pager/resolved/a", DONE, "401")
+    record(ledger, run(2), Owed("pager", "finding", ("a",)))
+    with pytest.raises(Outdated):
+        ledger.revive("run-0001/pager/resolved/a", DONE)
+
+
+def test_an_old_snapshot_is_not_sent_behind_a_later_one(ledger: Ledger) -> None:
+    record(ledger, run(0), Owed("alerts", "snapshot", ("a",)))
+    ledger.give_up("run-0000/alerts/snapshot/a", DONE, "401")
+    ledger.revive("run-0000/alerts/snapshot/a", DONE)
+    ledger.give_up("run-0000/alerts/snapshot/a", DONE, "401")
+    record(ledger, run(1), Owed("alerts", "snapshot", gone=("a",)))
+    with pytest.raises(Outdated):
+        ledger.revive("run-0000/alerts/snapshot/a", DONE)

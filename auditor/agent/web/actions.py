@@ -14,6 +14,7 @@ from auditor.agent.web.guard import body_of, visitor_of
 from auditor.agent.web.requesting import RefusedError, request_runs
 from auditor.agent.web.view import cluster_url
 from auditor.config.base import BadConfig
+from auditor.ledger.errors import Outdated
 
 _log = structlog.get_logger("auditor.web")
 
@@ -73,7 +74,10 @@ def retry_delivery(request: Request) -> Response:
     key = form.get("key", "")
     if agent.ledger.overview.delivery(key) is None:
         raise HTTPException(HTTPStatus.NOT_FOUND)
-    agent.ledger.revive(key, datetime.now(UTC))
+    try:
+        agent.ledger.revive(key, datetime.now(UTC))
+    except Outdated as error:
+        return problem(request, HTTPStatus.CONFLICT, str(error))
     agent.sender.wake()
     _log.info("a delivery is tried again", key=key, user=visitor_of(request).user)
     return go_to("/deliveries")
