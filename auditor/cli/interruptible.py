@@ -2,10 +2,12 @@
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import TypeVar
 
 T = TypeVar("T")
+_LOOK = 0.5
+"""Seconds between two looks for a signal."""
 
 
 def interruptible(work: Callable[[], T]) -> T:
@@ -23,4 +25,7 @@ def interruptible(work: Callable[[], T]) -> T:
             result.set_exception(error)
 
     threading.Thread(target=run, name="audit", daemon=True).start()
+    # The kernel may hand a signal to another thread, which does not wake this one: it looks by itself now and then.
+    while not wait([result], timeout=_LOOK).done:
+        pass
     return result.result()

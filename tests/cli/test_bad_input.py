@@ -138,7 +138,7 @@ def test_a_report_folder_that_is_a_file(place: Place) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["run"], "expected --now"),
+        (["run"], "the agent has nothing to do: expected at least one [[schedules]] table, or [server]"),
         (["run", "--now", "--deliver"], "--deliver"),
         (["run", "--now", "--check", "storage/disk-in-oter-zone"], "storage/disk-in-other-zone"),
         (["run", "--now", "--format", "docx"], "docx"),
