@@ -11,7 +11,7 @@ from auditor.deliver.planning import Occasion, Send, plan
 from auditor.judge.outcome import Outcome
 from auditor.ledger.ledger import Ledger
 from auditor.ledger.records import Owed
-from auditor.report import apart
+from auditor.report import pdf_process
 from auditor.report.write import ReportError, write_reports
 
 _log = structlog.get_logger("auditor.record")
@@ -37,7 +37,7 @@ def write_files(outcome: Outcome, settings: Settings) -> None:
     """Write the reports of a run to the folder of reports. What can't be written is logged: it stops nothing."""
     try:
         report = settings.report
-        write_reports(outcome, report.directory, report.formats, report.language, apart.render)
+        write_reports(outcome, report.directory, report.formats, report.language, pdf_process.render)
     except ReportError as error:
         for failure in error.failures:
             _log.error("a report could not be written", error=str(failure), run=outcome.run_id)

@@ -29,7 +29,7 @@ from auditor.deliver.plain import cut
 from auditor.deliver.wording import headline
 from auditor.facts.text import Text, t
 from auditor.own_fault import own_fault
-from auditor.report import apart
+from auditor.report import pdf_process
 from auditor.report.clean import one_line
 from auditor.report.formats import FormatUnavailable
 
@@ -233,10 +233,10 @@ def make_attachments(message: Message, settings: Email) -> tuple[list[Attachment
     failed: list[str] = []
     for name in dict.fromkeys(settings.attach) if message.kind not in _SINGLE else ():
         try:
-            content = apart.render(name, message.report)
+            content = pdf_process.render(name, message.report)
         except FormatUnavailable as error:
             failed.append(_not_made(message, name, str(error)))
-        except apart.NotRendered as error:
+        except pdf_process.NotRendered as error:
             failed.append(_not_made(message, name, f"this is a fault of the auditor itself: {error}"))
         except Exception as error:  # noqa: BLE001 - whatever a format fails on is told, and the mail goes
             failed.append(_not_made(message, name, f"this is a fault of the auditor itself: {own_fault(error)}"))

@@ -91,7 +91,7 @@ def _run(check: LoadedCheck, context: Context) -> _Tally:
             _judge_subject(check, subject, judge_facts, tally)
     except NotKnown as gap:
         tally.general += gap.reasons
-    except Exception as error:  # noqa: BLE001 - DESIGN: one broken check is itself reported and stops no other
+    except Exception as error:  # noqa: BLE001 - one broken check is itself reported and stops no other
         tally.general.append(_broken(check, error))
     return tally
 

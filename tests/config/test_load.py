@@ -431,3 +431,28 @@ def test_a_local_site_is_open(host: str) -> None:
 def test_a_relative_ledger_stands_beside_the_file(url: str, found: str) -> None:
     text = f"[ledger]\nurl = '{url}'" if url else ""
     assert parse(text.encode(), Path("/etc/auditor/auditor.toml")).ledger_url() == found
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ("cron='0 8 31 2 *'", "is never due"),
+        ("cron='0 8 * * *'\nclusters=[]", "schedules[w].clusters: expected at least one member"),
+        ("cron='0 8 * * *'\nchecks=[]", "schedules[w].checks: expected at least one member"),
+    ],
+)
+def test_a_schedule_that_audits_nothing_is_refused(keys: str, said: str) -> None:
+    assert said in wrong(f"[[schedules]]\nname='w'\n{keys}")
+
+
+def test_patterns_name_what_they_match() -> None:
+    schedule = "[[schedules]]\nname='w'\ncron='0 8 * * mon'\n"
+    channel = "[[channels]]\nname='c'\nkind='slack'\nurl='https://a.example'\n"
+    assert problems(right(CLUSTER + schedule + "clusters=['shop-?rod']"), lambda _pattern: True) == []
+    assert problems(right(CLUSTER + schedule + "clusters=['nothing-*']"), lambda _pattern: True) == [
+        "schedules[w].clusters: no cluster is called 'nothing-*'"
+    ]
+    assert problems(right(CLUSTER + channel + "clusters=['nope']\nchecks=['nope/*']"), lambda _pattern: False) == [
+        "channels[c].clusters: no cluster is called 'nope'",
+        "channels[c].checks: no check is called 'nope/*' (`auditor checks` lists them all)",
+    ]

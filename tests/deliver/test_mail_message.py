@@ -19,7 +19,7 @@ from auditor.deliver.channel import Undeliverable
 from auditor.deliver.mail_message import LONGEST_SUBJECT, addresses, make, make_attachments, subject
 from auditor.deliver.message import Kind, Message
 from auditor.facts.landscape import ClusterIdentity
-from auditor.report import apart
+from auditor.report import pdf_process
 from auditor.report.formats import FormatUnavailable, Report
 from tests.deliver.messages import LINK, message, settings
 from tests.report import samples
@@ -206,20 +206,23 @@ def test_a_mail_is_not_larger_than_its_attachments_may_be() -> None:
     [
         (FormatUnavailable("install Pango"), "it could not be made: install Pango"),
         (RuntimeError("secret-token"), "this is a fault of the auditor itself: RuntimeError"),
-        (apart.NotRendered("the process that made it died"), "of the auditor itself: the process that made it died"),
+        (
+            pdf_process.NotRendered("the process that made it died"),
+            "auditor itself: the process that made it died",
+        ),
     ],
 )
 def test_a_format_that_fails_is_named_and_the_mail_goes(
     error: Exception, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = apart.render
+    real = pdf_process.render
 
     def render(name: str, report: Report) -> bytes:
         if name == "pdf":
             raise error
         return real(name, report)
 
-    monkeypatch.setattr(apart, "render", render)
+    monkeypatch.setattr(pdf_process, "render", render)
     read = made(message(Kind.REPORT), attach=["pdf", "csv"])
     assert [part.get_filename() for part in read.iter_attachments()] == ["shop-prod-2026-11-23.csv"]
     assert "The report as pdf is not attached, because " in text(read)

@@ -14,7 +14,7 @@ from auditor.config.base import Secret
 from auditor.config.channels import Channel as Settings
 from auditor.config.channels import Webhook
 from auditor.deliver import sender as module
-from auditor.deliver.channel import NotNow, Undeliverable
+from auditor.deliver.channel import Misconfigured, NotNow, Undeliverable
 from auditor.deliver.message import Message
 from auditor.deliver.sender import Sender
 from auditor.ledger.ledger import Ledger
@@ -191,3 +191,32 @@ def test_a_stop_gives_back_what_was_not_begun_and_does_not_wait_for_ever(ledger:
 
 def by_key(ledger: Ledger) -> list[Delivery]:
     return sorted(ledger.deliveries(), key=lambda one: one.key)
+
+
+def test_what_the_configuration_gets_wrong_waits_to_be_mended(ledger: Ledger) -> None:
+    record(ledger, run(0), Owed("hook", "report"), give_up_after=timedelta(days=10_000))
+    channels = Channels()
+    channels.raises["hook"] = [Misconfigured("url: the file with the secret is away")]
+    with sending(ledger, channels, "hook") as sender:
+        sender.start()
+        until(lambda: ledger.deliveries(states=[DeliveryState.DELIVERED]))
+    assert len(channels.keys("hook")) == 2
+
+
+def test_what_is_owed_to_a_channel_that_is_missing_stays_owed(ledger: Ledger) -> None:
+    record(ledger, run(0), Owed("gone", "report"), give_up_after=timedelta(days=10_000))
+    with sending(ledger, Channels()) as sender:
+        sender.send_due()
+    (delivery,) = ledger.deliveries()
+    assert delivery.state is DeliveryState.OWED
+    assert delivery.last_error == "the configuration has no channel 'gone' any more"
+
+
+def test_a_sender_for_some_channels_leaves_the_others(ledger: Ledger) -> None:
+    record(ledger, run(0), Owed("hook", "report"), Owed("other", "report"))
+    channels = Channels()
+    settings = {"hook": Webhook(kind="webhook", name="hook", url=Secret(literal="http://127.0.0.1:1/"))}
+    Sender(ledger, settings, "en", opening=channels, only_these=True).send_due()
+    assert [name for name, _key in channels.got] == ["hook"]
+    (other,) = ledger.deliveries(channel="other")
+    assert (other.state, other.attempts) == (DeliveryState.OWED, 0)

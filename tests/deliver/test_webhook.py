@@ -16,7 +16,7 @@ from standardwebhooks.webhooks import WebhookVerificationError
 
 from auditor.deliver.channel import NotDelivered, NotNow, Undeliverable, open_channel
 from auditor.deliver.message import Kind, Message
-from auditor.deliver.webhook import Webhook
+from auditor.deliver.webhook import Webhook, event_type
 from auditor.facts.text import t
 from auditor.judge.outcome import Lifecycle
 from auditor.report import json_report
@@ -374,3 +374,10 @@ def test_thousands_of_findings_are_one_message(receiver: Receiver) -> None:
     request = sent(receiver, about, signing_secret=NEW)
     assert len(json.loads(request.body)["data"]["findings"]) == 2000
     assert DOCS["is_genuine"](request.headers, request.body, NEW)
+
+
+def test_what_is_suppressed_now_is_withdrawn_and_not_resolved() -> None:
+    outcome = samples.outcome()
+    there, gone = outcome.findings[0], outcome.resolved[0]
+    assert event_type(message(Kind.RESOLVED, outcome, resolved=(there,))) == "com.ack-auditor.finding.withdrawn"
+    assert event_type(message(Kind.RESOLVED, outcome, resolved=(gone,))) == "com.ack-auditor.finding.resolved"

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from auditor.agent.web.answers import language_of, parts_of, problem
 from auditor.ledger.records import RunState
-from auditor.report import apart
+from auditor.report import pdf_process
 from auditor.report.formats import FORMATS, FormatUnavailable, Report
 from auditor.report.texts import LANGUAGES
 from auditor.report.write import folder_name
@@ -44,7 +44,7 @@ def report(request: Request) -> Response:
     if not _ONE_AT_A_TIME.acquire(timeout=_PATIENCE):
         raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, headers={"retry-after": "10"})
     try:
-        content = apart.render(kind, Report(agent.ledger.outcome(record.id), language))
+        content = pdf_process.render(kind, Report(agent.ledger.outcome(record.id), language))
     except FormatUnavailable as error:
         return problem(request, HTTPStatus.NOT_IMPLEMENTED, str(error))
     finally:

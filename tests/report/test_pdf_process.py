@@ -9,13 +9,13 @@ from typing import Any
 import pypdf
 import pytest
 
-from auditor.report import apart
+from auditor.report import pdf_process
 from auditor.report.formats import Report, UnknownFormat
 from tests.report import samples
 
 
 def test_a_pdf_is_the_same_document() -> None:
-    content = apart.render("pdf", Report(samples.healthy(), "en"))
+    content = pdf_process.render("pdf", Report(samples.healthy(), "en"))
     assert samples.healthy().cluster.name in "".join(
         page.extract_text() for page in pypdf.PdfReader(io.BytesIO(content)).pages
     )
@@ -23,20 +23,20 @@ def test_a_pdf_is_the_same_document() -> None:
 
 def test_other_formats_are_made_here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(multiprocessing, "get_context", None)
-    assert apart.render("json", Report(samples.healthy(), "en")).startswith(b"{")
+    assert pdf_process.render("json", Report(samples.healthy(), "en")).startswith(b"{")
     with pytest.raises(UnknownFormat):
-        apart.render("xml", Report(samples.healthy(), "en"))
+        pdf_process.render("xml", Report(samples.healthy(), "en"))
 
 
 def test_a_format_that_fails_says_so() -> None:
-    with pytest.raises(apart.NotRendered, match=r"\w+Error"):
-        apart.render("pdf", Report(None, "en"))  # type: ignore[arg-type]
+    with pytest.raises(pdf_process.NotRendered, match=r"\w+Error"):
+        pdf_process.render("pdf", Report(None, "en"))  # type: ignore[arg-type]
 
 
 def test_a_process_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(apart, "PATIENCE", 0.01)
-    with pytest.raises(apart.NotRendered, match="longer than"):
-        apart.render("pdf", Report(samples.healthy(), "en"))
+    monkeypatch.setattr(pdf_process, "PATIENCE", 0.01)
+    with pytest.raises(pdf_process.NotRendered, match="longer than"):
+        pdf_process.render("pdf", Report(samples.healthy(), "en"))
 
 
 def test_a_process_that_dies_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,5 +49,5 @@ def test_a_process_that_dies_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None
         assert process.exitcode == -signal.SIGKILL
 
     monkeypatch.setattr(BaseProcess, "start", start_and_die)
-    with pytest.raises(apart.NotRendered, match="died"):
-        apart.render("pdf", Report(samples.healthy(), "en"))
+    with pytest.raises(pdf_process.NotRendered, match="died"):
+        pdf_process.render("pdf", Report(samples.healthy(), "en"))
